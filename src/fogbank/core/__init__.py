@@ -1,0 +1,4 @@
+"""What every other layer stands on: clock, ids, ARNs, scope, errors, configuration, service models.
+
+It imports nothing of Fogbank's.
+"""

@@ -1,0 +1,116 @@
+"""Configuration: one frozen value, built once from flags, environment and defaults, and passed in.
+
+No other module reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from fogbank.core.scope import DEFAULT_ACCOUNT, DEFAULT_REGION
+
+PREFIX = "FOGBANK_"
+
+
+class ConfigError(ValueError):
+    """A setting has a value that it cannot have; the message names the setting."""
+
+
+class Auth(StrEnum):
+    """How requests are authenticated."""
+
+    LOCAL = "local"
+    """Any key is accepted; the server refuses to listen on anything but loopback."""
+    VERIFY = "verify"
+    """Signature, clock skew and key are checked as AWS does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of a server. Each can be given as a flag of `fogbank start` or as FOGBANK_<NAME>."""
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    data: Path = field(default_factory=lambda: Path(".fogbank"))
+    account: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    auth: Auth = Auth.LOCAL
+    max_body: int = 100 * 1024 * 1024
+    """Bytes of a request's body; larger ones are answered 413."""
+    max_headers: int = 64 * 1024
+    """Bytes of a request's line and headers; larger ones are answered 431."""
+    request_timeout: float = 60.0
+    """Seconds that a client may take to send a request, and that a kept-alive connection may be idle × 10."""
+    max_connections: int = 10_000
+    """Open client connections; further ones are closed at once."""
+    stop_timeout: float = 20.0
+    """Seconds that a graceful stop waits for accepted requests and running handlers."""
+    max_environments: int = 1000
+    """Execution environments alive at once, over all functions (the account's concurrency limit on AWS)."""
+    environment_idle: float = 600.0
+    """Seconds after which an idle execution environment is ended."""
+    log_level: str = "warning"
+
+    def __post_init__(self) -> None:
+        if len(self.account) != 12 or not self.account.isdigit():
+            raise ConfigError(f"account: expected 12 digits, got {self.account!r}")
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
+        if self.auth is Auth.LOCAL and not is_loopback(self.host):
+            raise ConfigError(
+                f"host: with --auth local any key is accepted, so only loopback is allowed, got {self.host!r}; "
+                "use --host 127.0.0.1, or --auth verify to listen on other addresses"
+            )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **flags: Any) -> Config:
+        """Defaults, then FOGBANK_* of the environment, then flags that are not `None`."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            text = environ.get(PREFIX + setting.name.upper())
+            given = flags.get(setting.name)
+            if given is not None:
+                values[setting.name] = given
+            elif text is not None:
+                values[setting.name] = _convert(setting.name, str(setting.type), text)
+        unknown = set(flags) - {f.name for f in fields(cls)}
+        if unknown:
+            raise ConfigError(f"unknown settings: {', '.join(sorted(unknown))}")
+        return cls(**values)
+
+    def with_port(self, port: int) -> Config:
+        """The same with the port that the operating system chose."""
+        return replace(self, port=port)
+
+    @property
+    def endpoint(self) -> str:
+        """The server's own URL, for clients on this machine."""
+        return f"http://{self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _convert(name: str, kind: str, text: str) -> Any:
+    try:
+        match kind:
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "Path":
+                return Path(text)
+            case "Auth":
+                return Auth(text)
+            case _:
+                return text
+    except ValueError:
+        raise ConfigError(f"{PREFIX}{name.upper()}: expected {kind}, got {text!r}") from None
