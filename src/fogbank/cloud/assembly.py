@@ -1,0 +1,148 @@
+"""The assembly of one process, and the door between its services."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fogbank.cloud.registry import SERVICES
+from fogbank.core.call import ANONYMOUS, Call, Principal, Reply, Request
+from fogbank.core.clock import Clock
+from fogbank.core.config import Config
+from fogbank.core.errors import ApiError, InternalFailureError, NotImplementedByFogbank, OverloadedError
+from fogbank.core.ids import Ids
+from fogbank.core.lifecycle import Actor
+from fogbank.core.models import OperationModel, UnknownServiceError, service_model
+from fogbank.core.scope import DEFAULT_REGION, Scope
+from fogbank.core.trace import Trace
+from fogbank.core.validation import check
+from fogbank.delivery import Delivery
+from fogbank.delivery.targets import TargetRoute
+from fogbank.services.kit import Handler, Kit, Service
+from fogbank.storage import Blobs, Migrations, SqliteStorage, Storage
+from fogbank.storage.engine import StorageBusyError
+
+try:
+    from fogbank.runtime import Runtime
+except ImportError:  # until the runtime is there
+    Runtime = None  # type: ignore[assignment,misc]
+
+_log = logging.getLogger("fogbank.cloud")
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What `call` needs to know of an operation."""
+
+    service: Service
+    operation: OperationModel
+    handler: Handler
+
+
+class LocalCloud(Actor):
+    """A whole cloud in one process: implements `fogbank.core.call.Cloud`.
+
+    Starting it opens the storage, applies migrations and starts delivery, the runtime and every service; stopping it
+    does the same in reverse, finishing what was accepted.
+    """
+
+    def __init__(
+        self, config: Config, clock: Clock, ids: Ids, storage: Storage, *, services: Mapping[str, type[Service]] = SERVICES
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.clock = clock
+        self.ids = ids
+        self.storage = storage
+        self.delivery = Delivery(storage, clock, ids)
+        self.runtime = Runtime(config, clock, ids) if Runtime else None
+        blobs = Blobs(config.data / "blobs")
+        kit = Kit(config, clock, ids, storage, blobs, self.delivery, self.runtime, self)
+        self.services = {name: kind(kit) for name, kind in services.items()}
+        self.delivery.route("target", TargetRoute(self, self.delivery, clock))
+        self._doors: dict[tuple[str, str], _Door] = {}
+        for name, service in self.services.items():
+            model = service_model(name)
+            for operation, handler in service.handlers().items():
+                self._doors[name, operation] = _Door(service, model.operation(operation), handler)
+
+    @classmethod
+    def on_disk(cls, config: Config, clock: Clock, ids: Ids) -> LocalCloud:
+        """The cloud of a laptop: all of its state under `config.data`."""
+        return cls(config, clock, ids, SqliteStorage(config.data, clock))
+
+    async def on_start(self) -> None:
+        packages = [Migrations.load("storage", Path(__file__).parent.parent / "storage" / "migrations")]
+        packages.append(Delivery.migrations())
+        packages += [type(service).migrations() for service in self.services.values()]
+        await self.storage.migrate(packages)
+        if self.runtime: await self.runtime.start()
+        for service in self.services.values():
+            await service.start()
+        await self.delivery.start()
+
+    async def on_stop(self) -> None:
+        await self.delivery.stop()
+        for service in reversed(self.services.values()):
+            await service.stop()
+        if self.runtime: await self.runtime.stop()
+        await self.storage.close()
+
+    async def reset(self) -> None:
+        """Empty every table and forget everything that was cached or running; as after a first start."""
+        await self.storage.reset()
+        self.delivery.forget()
+        for service in self.services.values():
+            await service.on_reset()
+
+    async def call(
+        self,
+        scope: Scope,
+        service: str,
+        operation: str,
+        request: Request,
+        *,
+        trace: Trace | None = None,
+        principal: Principal = ANONYMOUS,
+        request_id: str | None = None,
+    ) -> Reply:
+        """Make an API call; see `fogbank.core.call.Cloud`."""
+        door = self._doors.get((service, operation))
+        if door is None:
+            raise self._missing(service, operation)
+        problems = check(door.operation, request)
+        if problems:
+            raise door.service.refuse(door.operation, problems)
+        if door.service.is_global and scope.region != DEFAULT_REGION:
+            scope = Scope(scope.account, DEFAULT_REGION)
+        call = Call(
+            scope,
+            service,
+            operation,
+            request_id or self.ids.uuid(),
+            trace or Trace.begin(self.clock, self.ids),
+            principal,
+        )
+        try:
+            return await door.handler(call, request) or {}
+        except ApiError:
+            raise
+        except StorageBusyError as error:
+            raise OverloadedError(str(error)) from error
+        except Exception as error:
+            _log.exception("%s.%s failed (request %s)", service, operation, call.request_id)
+            raise InternalFailureError(
+                f"{service}.{operation} failed in Fogbank ({type(error).__name__}); the server's log has the details"
+            ) from error
+
+    def _missing(self, service: str, operation: str) -> ApiError:
+        """The error for what nobody answers: it names what is missing (no silent success)."""
+        try:
+            service_model(service)
+        except UnknownServiceError:
+            return NotImplementedByFogbank(f"Fogbank does not know the service {service!r}")
+        if service not in self.services:
+            return NotImplementedByFogbank(f"Fogbank does not have the service {service} yet ({operation} was called)")
+        return NotImplementedByFogbank(f"Fogbank does not implement {service}.{operation} yet")

@@ -1,0 +1,13 @@
+CREATE TABLE outbox (
+    id BIGSERIAL PRIMARY KEY,
+    target TEXT NOT NULL,
+    payload BYTEA NOT NULL,
+    envelope BYTEA NOT NULL,
+    attempts BIGINT NOT NULL,
+    enqueued BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    leased_until BIGINT NOT NULL,
+    error TEXT
+);
+
+CREATE INDEX outbox_due ON outbox (due);
