@@ -44,7 +44,7 @@ def test_every_operation_agrees_with_botocore_s_model(service: str) -> None:
     assert list(ours.operation_names) == theirs.operation_names
     for name in ours.operation_names:
         mine, other = ours.operation(name), theirs.operation_model(name)
-        assert mine.method == botocore.xform_name(name)
+        assert mine.method_name == botocore.xform_name(name)
         assert mine.http.method == other.http["method"]
         assert mine.http.uri == other.http["requestUri"]
         assert (mine.input.name if mine.input else None) == (

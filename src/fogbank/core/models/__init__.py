@@ -5,7 +5,7 @@ first use (0.4 to 2.4 ms) and kept; shapes within it are built as they are asked
 
     model = service_model("sqs")
     operation = model.operation("SendMessage")
-    operation.method               # "send_message"
+    operation.method_name          # "send_message"
     operation.input.members["QueueUrl"].shape.type
 """
 

@@ -45,18 +45,18 @@ class HttpBinding:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OperationModel:
-    """One operation. `input` and `output` are `None` where it takes or gives nothing.
+    """One operation; the same object whenever it is asked for, so it can key a cache. `input` and `output` are `None` where it takes or gives nothing.
 
-    `method` is its Python name (`send_message`); `input_member` is the reference to the input with what it
+    `method_name` is its Python name (`send_message`); `input_member` is the reference to the input with what it
     says of the document element (S3); `result_wrapper` names the element around a query protocol's result;
     `host_prefix` is what clients put before the host (`sync-`); `errors` are the names of error shapes.
     """
 
     service: str
     name: str
-    method: str
+    method_name: str
     http: HttpBinding
     input: StructureShape | None
     output: StructureShape | None
@@ -143,7 +143,7 @@ class ServiceModel:
         return OperationModel(
             service=self.name,
             name=name,
-            method=snake_case(name),
+            method_name=snake_case(name),
             http=HttpBinding(
                 http.get("method", "POST"), http.get("requestUri", "/"), http.get("responseCode", 200)
             ),
