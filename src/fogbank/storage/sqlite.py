@@ -108,6 +108,10 @@ class _SqliteTx:
     def after_commit(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)
 
+    @property
+    def is_open(self) -> bool:
+        return self._connection.in_transaction
+
     def statement(self, sql: str) -> None:
         self._cursor.execute(sql)
 
@@ -146,6 +150,8 @@ class _Pending:
             self.error = error
             tx.callbacks.clear()
             tx.topics.clear()
+            if not tx.is_open:  # a full disk or a failing one: SQLite has undone the whole batch
+                raise
             tx.statement("ROLLBACK TO t")
         tx.statement("RELEASE t")
         if tx.callbacks:
