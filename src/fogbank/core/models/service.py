@@ -47,11 +47,12 @@ class HttpBinding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OperationModel:
-    """One operation; the same object whenever it is asked for, so it can key a cache. `input` and `output` are `None` where it takes or gives nothing.
+    """One operation; the same object whenever it is asked for, so it can key a cache.
 
-    `method_name` is its Python name (`send_message`); `input_member` is the reference to the input with what it
-    says of the document element (S3); `result_wrapper` names the element around a query protocol's result;
-    `host_prefix` is what clients put before the host (`sync-`); `errors` are the names of error shapes.
+    `input` and `output` are `None` where it takes or gives nothing; `method_name` is its Python name
+    (`send_message`); `input_member` is the reference to the input, with what it says of the document element
+    (S3); `result_wrapper` names the element around a query protocol's result; `host_prefix` is what clients
+    put before the host (`sync-`); `errors` are the names of error shapes.
     """
 
     service: str
@@ -95,6 +96,11 @@ class ServiceModel:
     def operation_names(self) -> tuple[str, ...]:
         """Every operation, in the model's order."""
         return tuple(self._operations)
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """Every shape, in the model's order."""
+        return tuple(self._documents)
 
     def operation(self, name: str) -> OperationModel:
         """The operation of this name; `UnknownOperationNameError` if there is none."""

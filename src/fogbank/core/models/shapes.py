@@ -11,7 +11,8 @@
     └── TimestampShape
 
 Structures refer to each other freely, in circles too, so a `Member` names its shape and the model resolves
-the name when it is first asked for.
+the name when it is first asked for. A shape is one object, compared and hashed by identity, so that it can
+key what is compiled from it.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class ErrorTraits:
     sender_fault: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """What all shapes have. `sensitive` values are never shown in errors and logs."""
 
@@ -94,7 +95,7 @@ class Shape:
     sensitive: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StringShape(Shape):
     """Text. `minimum` and `maximum` bound its length in characters."""
 
@@ -104,7 +105,7 @@ class StringShape(Shape):
     enum: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BlobShape(Shape):
     """Bytes. `minimum` and `maximum` bound their number. A streaming blob is the whole body."""
 
@@ -113,7 +114,7 @@ class BlobShape(Shape):
     streaming: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NumberShape(Shape):
     """A number; `minimum` and `maximum` bound its value."""
 
@@ -126,12 +127,12 @@ class NumberShape(Shape):
         return self.type in (ShapeType.INTEGER, ShapeType.LONG, ShapeType.BIG_INTEGER)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BooleanShape(Shape):
     """True or false."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TimestampShape(Shape):
     """A moment; in requests and replies a float of seconds since the epoch. `format` is set where it differs
     from what the protocol and the location prescribe.
@@ -140,7 +141,7 @@ class TimestampShape(Shape):
     format: TimestampFormat | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """A member of a structure, a list or a map: the shape that it refers to, and how it travels."""
 
@@ -173,7 +174,7 @@ class Member:
         return self.location_name or self.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ListShape(Shape):
     """A list; `minimum` and `maximum` bound the number of its elements."""
 
@@ -183,7 +184,7 @@ class ListShape(Shape):
     maximum: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MapShape(Shape):
     """A map; `minimum` and `maximum` bound the number of its entries."""
 
@@ -194,7 +195,7 @@ class MapShape(Shape):
     maximum: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StructureShape(Shape):
     """Named members, in the model's order.
 
