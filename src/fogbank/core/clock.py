@@ -32,6 +32,14 @@ class Clock(ABC):
     def monotonic(self) -> float:
         """Seconds since some fixed moment, for durations: never moved by `advance` or by the operator."""
 
+    def machine_time(self) -> float:
+        """The machine's own wall time, which other processes see: no `advance` moves it."""
+        return time.time()
+
+    def machine_monotonic(self) -> float:
+        """The machine's own count of seconds, for how long something outside this process took."""
+        return time.perf_counter()
+
     @abstractmethod
     def alarm(self, when: float, future: asyncio.Future[None]) -> Alarm:
         """Complete `future` at `when` (seconds since the epoch), unless it is done by then."""

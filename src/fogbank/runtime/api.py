@@ -1,0 +1,211 @@
+"""The Lambda Runtime API over HTTP, one listener for each execution environment.
+
+The address is what tells environments apart (AWS_LAMBDA_RUNTIME_API has no room for a path in every client), so
+each has its own port on the loopback address. Requests are answered in order, head and body in one segment, with a
+Content-Type always: AWS's client needs one.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html and its OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+import httptools
+
+PREFIX = b"/2018-06-01/runtime/"
+_MAX_HEADERS = 1200 * 1024
+"""AWS's clients put the cause of an error, up to 1 MB of JSON, in a header."""
+_REASONS = {
+    200: b"OK",
+    202: b"Accepted",
+    400: b"Bad Request",
+    403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    413: b"Payload Too Large",
+}
+_ACCEPTED = b'{"status":"OK"}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """A request to the Runtime API; header names are in lower case. `oversized`: the body passed the limit and was dropped."""
+
+    method: bytes
+    path: bytes
+    headers: dict[bytes, bytes]
+    body: bytes
+    oversized: bool
+
+
+class RuntimeApi(Protocol):
+    """Who answers: an environment."""
+
+    def asked(self, connection: Connection, request: ApiRequest) -> None:
+        """Answer by `connection.answer`, at once or later."""
+        ...
+
+    @property
+    def max_body(self) -> int:
+        """The largest body that is taken, in bytes."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """One client connection: parses requests, and lets the environment answer them in order."""
+
+    __slots__ = (
+        "_api",
+        "_body",
+        "_closed",
+        "_headers",
+        "_oversized",
+        "_parser",
+        "_pending",
+        "_size",
+        "_transport",
+        "_url",
+        "_waiting",
+    )
+
+    def __init__(self, api: RuntimeApi) -> None:
+        self._api = api
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._pending: deque[ApiRequest] = deque()
+        self._waiting = False
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+        self._oversized = False
+
+    # -- asyncio --------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")  # noqa: S101 - narrows the type
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._waiting = True
+            self.answer(400, b'{"errorMessage":"malformed request","errorType":"InvalidRequest"}')
+            self.close()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
+        self._closed = True
+
+    # -- httptools ------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._size += len(name) + len(value)
+        if self._size <= _MAX_HEADERS:
+            self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        self._size = 0
+        if self._headers.get(b"expect") == b"100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > self._api.max_body:
+            self._oversized = True
+            self._body.clear()
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        request = ApiRequest(self._parser.get_method(), self._url, self._headers, body, self._oversized)
+        if self._waiting:
+            if len(self._pending) >= 16:
+                self.close()
+            self._pending.append(request)
+            return
+        self._waiting = True
+        self._api.asked(self, request)
+
+    # -- the environment's side -----------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is at the other end."""
+        return self._closed
+
+    def answer(
+        self, status: int, body: bytes, headers: bytes = b"", content_type: bytes = b"application/json"
+    ) -> None:
+        """Answer the request under way, in one segment; then the next one that came meanwhile is asked."""
+        if self._transport is None or self._closed:
+            return
+        self._transport.write(
+            b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n%s"
+            % (status, _REASONS.get(status, b"-"), content_type, len(body), headers, body)
+        )
+        if self._pending:
+            self._api.asked(self, self._pending.popleft())
+        else:
+            self._waiting = False
+
+    def accept(self) -> None:
+        """Answer 202."""
+        self.answer(202, _ACCEPTED)
+
+    def refuse(self, status: int, kind: str, message: str) -> None:
+        """Answer with an error document."""
+        self.answer(status, b'{"errorMessage":"%s","errorType":"%s"}' % (message.encode(), kind.encode()))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+
+class Listener:
+    """The listening socket of one environment."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._connections: list[Connection] = []
+        self.address = ""
+
+    async def open(self, api: RuntimeApi) -> None:
+        """Listen on a free port of the loopback address."""
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % listening.getsockname()[1]
+
+        def connect() -> Connection:
+            connection = Connection(api)
+            self._connections = [c for c in self._connections if not c.closed]
+            self._connections.append(connection)
+            return connection
+
+        self._server = await asyncio.get_running_loop().create_server(connect, sock=listening, backlog=16)
+
+    def close(self) -> None:
+        """Stop listening and hang up."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()

@@ -1,0 +1,429 @@
+"""One execution environment: a process that handles one event at a time through the Runtime API.
+
+Everything here happens in callbacks of the event loop (a request came, the process ended, a timer rang): an
+invocation goes on to its end whoever waits for it. The life is drawn in `model.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from fogbank.core.clock import Clock
+from fogbank.runtime import records
+from fogbank.runtime.api import PREFIX, ApiRequest, Connection, Listener
+from fogbank.runtime.interpreters import Choice
+from fogbank.runtime.memory import Memory
+from fogbank.runtime.model import (
+    MAX_RESPONSE,
+    Event,
+    Exit,
+    FunctionVersion,
+    LogLine,
+    Outcome,
+    StartError,
+    State,
+)
+from fogbank.runtime.output import OutputPipe
+from fogbank.runtime.parent import Order, PreparedParent
+
+TAIL = 4096
+"""Bytes of log that LogType=Tail returns."""
+
+
+class LogSink(Protocol):
+    """Where the lines go. Must not block and must be bounded."""
+
+    def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None: ...
+
+
+@dataclass(slots=True)
+class _Invocation:
+    """One event under way."""
+
+    event: Event
+    future: asyncio.Future[Outcome]
+    began: float
+    timer: asyncio.TimerHandle | None
+    tail: bytearray
+    init: float | None = None
+    verdict: str | None = None
+    """Why we killed the process: `timeout` or `memory`."""
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InitFailure:
+    """An init phase that failed: the error document for the caller, and what kind it is."""
+
+    error_type: str
+    payload: bytes | None
+    """The runtime's own document; `None` where the process ended without one."""
+    text: str = ""
+
+
+class Environment:
+    """See the module. `on_free` is called when it can take the next event, `on_gone` once when it has ended."""
+
+    max_body = MAX_RESPONSE
+
+    def __init__(
+        self,
+        name: str,
+        version: FunctionVersion,
+        parent: PreparedParent,
+        choice: Choice,
+        folder: Path,
+        *,
+        clock: Clock,
+        sink: LogSink,
+        on_free: Callable[[Environment], None],
+        on_gone: Callable[[Environment], None],
+    ) -> None:
+        self.id = name
+        self.version = version
+        self.state = State.STARTING
+        self.idle_since = 0.0
+        self.failure: InitFailure | None = None
+        self.listener = Listener()
+        self.folder = folder
+        self._parent = parent
+        self._choice = choice
+        self._clock = clock
+        self._sink = sink
+        self._on_free = on_free
+        self._on_gone = on_gone
+        self._loop = asyncio.get_running_loop()
+        self._output = OutputPipe(self._loop, self._printed)
+        self._next: Connection | None = None
+        self._invocation: _Invocation | None = None
+        self._started: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._init_began = 0.0
+        self._init: float | None = None
+        self.memory = Memory()
+        self.log_stream = records.log_stream(version, clock.millis(), name)
+
+    # -- beginning --------------------------------------------------------------------------------------------
+
+    async def start(self, order: Callable[[Environment], Order], *, timeout: float, phase: str) -> bool:
+        """Fork the process and wait for its init phase; whether it is ready. If not, `failure` says why."""
+        self._init_began = self._clock.machine_monotonic()
+        await self.listener.open(self)
+        writer = self._output.open()
+        line = records.init_start(self.version, self._clock.millis(), self._choice.label, self._runtime_arn())
+        self._say(line, f"[FOGBANK] {self._choice.note}" if self._choice.note else None)
+        try:
+            pid = await self._parent.fork(order(self), writer, self._gone)
+        except StartError:
+            self._close()
+            raise
+        finally:
+            os.close(writer)
+        self.memory.watch(pid)
+        timer = self._loop.call_later(timeout, self._init_too_long)
+        try:
+            await asyncio.shield(self._started)
+        finally:
+            timer.cancel()
+        if self.state is State.IDLE:
+            return True
+        await asyncio.shield(self._ended)
+        failed = self.failure or InitFailure("Runtime.ExitError", None)
+        status = "timeout" if failed.error_type == "Sandbox.Timedout" else "error"
+        kind = None if status == "timeout" else failed.error_type
+        self._say(
+            records.init_report(self.version, self._clock.millis(), self._init_time(), phase, status, kind)
+        )
+        return False
+
+    def _runtime_arn(self) -> str:
+        digest = records.runtime_digest(self._choice.label)
+        scope = self.version.scope
+        return f"arn:{scope.partition}:lambda:{scope.region}::runtime:{digest}"
+
+    def _init_time(self) -> float:
+        return self._clock.machine_monotonic() - self._init_began
+
+    def _init_too_long(self) -> None:
+        if self.state is State.STARTING and self.failure is None:
+            self.failure = InitFailure("Sandbox.Timedout", None)
+            self._parent.end(self.id)
+
+    # -- the Runtime API ----------------------------------------------------------------------------------------
+
+    def asked(self, connection: Connection, request: ApiRequest) -> None:
+        """Dispatch one request of the process."""
+        path = request.path.partition(b"?")[0]
+        if not path.startswith(PREFIX):
+            connection.refuse(404, "NotFound", "no such resource of the Runtime API")
+            return
+        route = path[len(PREFIX) :]
+        if route == b"invocation/next":
+            if request.method != b"GET":
+                connection.refuse(405, "MethodNotAllowed", "expected GET")
+                return
+            self._wants_next(connection)
+        elif request.method != b"POST":
+            connection.refuse(405, "MethodNotAllowed", "expected POST")
+        elif route == b"init/error":
+            self._init_failed(connection, request)
+        else:
+            self._invocation_route(connection, request, route.split(b"/"))
+
+    def _invocation_route(self, connection: Connection, request: ApiRequest, parts: list[bytes]) -> None:
+        if len(parts) != 3 or parts[0] != b"invocation" or parts[2] not in (b"response", b"error"):
+            connection.refuse(404, "NotFound", "no such resource of the Runtime API")
+            return
+        invocation = self._invocation
+        if invocation is None or invocation.event.request_id.encode() != parts[1]:
+            connection.refuse(400, "InvalidRequestID", "Invalid request ID")
+            return
+        if invocation.answered:
+            connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
+            return
+        if request.oversized:
+            self._too_large(connection)
+        elif parts[2] == b"response":
+            connection.accept()
+            self._complete(request.body, None)
+        else:
+            connection.accept()
+            kind = request.headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
+            self._complete(
+                request.body or records.error_document(kind or "UnknownReason", ""), kind or "Unhandled"
+            )
+
+    def _too_large(self, connection: Connection) -> None:
+        connection.refuse(
+            413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
+        )
+        message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
+        kind = "Function.ResponseSizeTooLarge"
+        self._complete(msgspec.json.encode({"errorMessage": message, "errorType": kind}), kind)
+
+    def _wants_next(self, connection: Connection) -> None:
+        invocation = self._invocation
+        if invocation is not None and not invocation.answered:
+            connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
+            return
+        self._next = connection
+        if invocation is not None:
+            if invocation.timer is not None:
+                invocation.timer.cancel()
+            self._invocation = None
+        if self.state is State.STARTING:
+            self._init = self._init_time()
+        elif self.state is not State.BUSY:
+            return
+        self.state = State.IDLE
+        if not self._started.done():
+            self._started.set_result(None)
+            return  # whoever started it has the first use of it
+        self._on_free(self)
+
+    def _init_failed(self, connection: Connection, request: ApiRequest) -> None:
+        if self.state is not State.STARTING:
+            connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
+            return
+        kind = request.headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
+        self.failure = InitFailure(kind or "Runtime.Unknown", request.body)
+        connection.accept()
+        self._loop.call_later(1.0, self._parent.end, self.id)  # it ends by itself, or it is ended
+
+    # -- one invocation -----------------------------------------------------------------------------------------
+
+    def invoke(self, event: Event, *, timeout: float | None = None) -> asyncio.Future[Outcome]:
+        """Hand an event to an idle environment. The future is done when the function has answered, or has failed."""
+        assert self._next is not None, "only an idle environment is handed an event"  # noqa: S101 - narrows the type
+        limit = self.version.timeout if timeout is None else timeout
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        now = self._clock.machine_monotonic()
+        timer = self._loop.call_later(limit, self._too_long)
+        self._invocation = _Invocation(event, future, now, timer, bytearray(), self._init)
+        self._init = None
+        self.state = State.BUSY
+        self._say(records.start(self.version, event, self._clock.millis()))
+        connection, self._next = self._next, None
+        deadline = int((self._clock.machine_time() + limit) * 1000)
+        connection.answer(200, event.payload, _event_headers(event, deadline))
+        return future
+
+    def _too_long(self) -> None:
+        invocation = self._invocation
+        if invocation is None:
+            return
+        invocation.verdict = invocation.verdict or "timeout"
+        self._parent.end(self.id)
+
+    def over_memory(self) -> None:
+        """The watch found more memory in use than the function has."""
+        invocation = self._invocation
+        if invocation is not None and invocation.verdict is None:
+            invocation.verdict = "memory"
+        elif self.state is State.STARTING and self.failure is None:
+            self.failure = InitFailure("Runtime.OutOfMemory", None)
+        self._parent.end(self.id)
+
+    def _complete(self, payload: bytes, error_type: str | None) -> None:
+        """The runtime answered, with a result or with an error."""
+        invocation = self._invocation
+        if invocation is None:
+            return
+        invocation.answered = True
+        duration = self._clock.machine_monotonic() - invocation.began
+        self._output.drain()
+        self.memory.sample()
+        used = records.Report(duration, self.memory.largest, invocation.init)
+        self._finish(invocation, used, payload, None if error_type is None else "Unhandled")
+
+    def _finish(
+        self, invocation: _Invocation, used: records.Report, payload: bytes, error: str | None
+    ) -> None:
+        now = self._clock.millis()
+        event = invocation.event
+        self._say(records.end(self.version, event), records.report(self.version, event, used, now))
+        if not invocation.future.done():
+            log = bytes(invocation.tail[-TAIL:])
+            invocation.future.set_result(Outcome(payload, error, log, used.duration))
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Kill the process. `on_gone` follows."""
+        if self.state is not State.ENDED:
+            self._parent.end(self.id)
+
+    @property
+    def ended(self) -> asyncio.Future[None]:
+        """Done when the process has gone and nothing of it is left."""
+        return self._ended
+
+    def _gone(self, exit_: Exit) -> None:
+        """The process has ended, by itself or by us."""
+        if self.state is State.ENDED:
+            return
+        self.memory.saw(exit_.resident)
+        self._output.drain()
+        starting = self.state is State.STARTING
+        self.state = State.ENDED
+        invocation = self._invocation
+        if invocation is not None and not invocation.answered:
+            self._broken(invocation, exit_)
+        if starting and self.failure is None:
+            self.failure = InitFailure("Runtime.ExitError", None, records.exit_text(exit_))
+        self._close()
+        if not self._started.done():
+            self._started.set_result(None)
+        self._on_gone(self)
+
+    def _broken(self, invocation: _Invocation, exit_: Exit) -> None:
+        """Answer for a process that ended in the middle of an event."""
+        request_id = invocation.event.request_id
+        now = self._clock.millis()
+        duration = self._clock.machine_monotonic() - invocation.began
+        largest = self.memory.largest
+        if invocation.verdict == "timeout":
+            said = f"Task timed out after {records.seconds_text(self.version.timeout)}"
+            self._say(f"{records.timestamp(now)} {request_id} {said}")
+            used = records.Report(self.version.timeout, largest, invocation.init, "timeout")
+            payload = records.error_document("Sandbox.Timedout", f"RequestId: {request_id} Error: {said}")
+        else:
+            kind = "Runtime.OutOfMemory" if invocation.verdict == "memory" else "Runtime.ExitError"
+            said = f"RequestId: {request_id} Error: {records.exit_text(exit_)}"
+            self._say(said, kind)
+            used = records.Report(duration, largest, invocation.init, "error", kind)
+            payload = records.error_document(kind, said)
+        self._finish(invocation, used, payload, "Unhandled")
+
+    def _close(self) -> None:
+        """Give back every descriptor and folder."""
+        self.state = State.ENDED
+        invocation = self._invocation
+        if invocation is not None and invocation.timer is not None:
+            invocation.timer.cancel()
+        self._invocation = None
+        self._next = None
+        self._output.close()
+        self.listener.close()
+        self.memory.close()
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        done = self._ended
+        try:
+            (self.folder / "tmp").rmdir()
+            self.folder.rmdir()
+        except OSError:  # the function left files behind: off the loop with them
+            future = self._loop.run_in_executor(None, _remove, self.folder)
+            future.add_done_callback(lambda _: _complete(done))
+            return
+        _complete(done)
+
+    # -- the log ------------------------------------------------------------------------------------------------
+
+    def _printed(self, texts: list[str]) -> None:
+        self._say(*texts)
+
+    def _say(self, *texts: str | None) -> None:
+        now = self._clock.millis()
+        lines = [LogLine(now, text) for text in texts if text is not None]
+        if not lines:
+            return
+        invocation = self._invocation
+        if invocation is not None and invocation.event.tail:
+            tail = invocation.tail
+            for line in lines:
+                tail += line.text.encode("utf-8", "replace") + b"\n"
+            if len(tail) > 4 * TAIL:
+                del tail[:-TAIL]
+        self._sink.write(self.version, self.log_stream, lines)
+
+
+def _event_headers(event: Event, deadline: int) -> bytes:
+    text = (
+        f"Lambda-Runtime-Aws-Request-Id: {event.request_id}\r\n"
+        f"Lambda-Runtime-Deadline-Ms: {deadline}\r\n"
+        f"Lambda-Runtime-Invoked-Function-Arn: {event.function_arn}\r\n"
+    )
+    if event.trace:
+        text += f"Lambda-Runtime-Trace-Id: {event.trace}\r\n"
+    if event.client_context is not None:
+        text += f"Lambda-Runtime-Client-Context: {_one_line(event.client_context)}\r\n"
+    if event.cognito_identity is not None:
+        text += f"Lambda-Runtime-Cognito-Identity: {_one_line(event.cognito_identity)}\r\n"
+    return text.encode()
+
+
+def _one_line(text: str) -> str:
+    """A header's value: a line end in it would begin another header."""
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def _complete(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        shutil.rmtree(folder, onerror=_unlock)
+
+
+def _unlock(function: Callable[[str], object], path: str, error: object) -> None:  # noqa: ARG001
+    """A function may have taken its own permissions away."""
+    with contextlib.suppress(OSError):
+        Path(path).parent.chmod(0o700)
+        Path(path).chmod(0o700)
+        if function in (os.rmdir, os.unlink):
+            function(path)
+        else:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,140 @@
+"""What is run, what it is given, and what comes of it. Pure values.
+
+An execution environment's life:
+
+    STARTING ──ready──▶ IDLE ──event──▶ BUSY ──answer──▶ IDLE …
+        │                 │               │
+        └──init fails─────┴─reaped────────┴──exit, time-out, out of memory──▶ ENDED
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from pathlib import Path
+
+from fogbank.core.scope import Scope
+
+MAX_RESPONSE = 6 * 1024 * 1024 + 100
+"""Bytes of a synchronous response. Source: the Lambda quotas page, and the text of the error itself."""
+INIT_TIMEOUT = 10.0
+"""Seconds that the init phase may take; past them it is repeated within the invocation."""
+
+
+class State(Enum):
+    """Where an environment is in its life."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+    ENDED = "ended"
+
+
+class LogFormat(StrEnum):
+    """How a function's log is written."""
+
+    TEXT = "Text"
+    JSON = "JSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """A function's logging configuration."""
+
+    group: str
+    format: LogFormat = LogFormat.TEXT
+    application_level: str | None = None
+    system_level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionVersion:
+    """All that an environment must know of the version that it runs.
+
+    `key` differs whenever anything here does: environments are shared by key. `task` is the unpacked code
+    (LAMBDA_TASK_ROOT), `layers` the merged layers (what AWS mounts at /opt). `memory` and `ephemeral` are in MB,
+    `timeout` in seconds.
+    """
+
+    key: str
+    scope: Scope
+    name: str
+    version: str
+    runtime: str
+    handler: str
+    task: Path
+    logging: Logging
+    role: str = ""
+    layers: Path | None = None
+    memory: int = 128
+    timeout: float = 3.0
+    ephemeral: int = 512
+    environment: Mapping[str, str] = field(default_factory=dict)
+    traced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One invocation's input. `client_context` is JSON text; `trace` is the value of X-Amzn-Trace-Id."""
+
+    request_id: str
+    payload: bytes
+    function_arn: str
+    trace: str = ""
+    client_context: str | None = None
+    cognito_identity: str | None = None
+    tail: bool = False
+    """Whether the caller wants the end of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an invocation: the function's answer, or the error document that stands in its place.
+
+    `error` is the value of X-Amz-Function-Error (`Unhandled`), `log` the last 4 KB of the log if it was asked for.
+    """
+
+    payload: bytes
+    error: str | None = None
+    log: bytes = b""
+    duration: float = 0.0
+    """Seconds from the event's being handed over to the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: with a status, or by a signal. `resident` is its largest resident size in bytes."""
+
+    status: int | None
+    signal: int | None
+    resident: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What boto3 inside a function signs with."""
+
+    access_key: str
+    secret_key: str
+    session_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One log event: clock milliseconds and text without its line end."""
+
+    time: int
+    text: str
+
+
+class RuntimeUnavailableError(Exception):
+    """No interpreter on this machine can run a runtime; the message says what to install."""
+
+
+class EnvironmentLimitError(Exception):
+    """As many environments as the configuration allows are busy."""
+
+
+class StartError(Exception):
+    """The operating system or the prepared parent could not start an environment: a fault of ours, not the code's."""

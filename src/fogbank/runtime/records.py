@@ -1,0 +1,203 @@
+"""The platform's own log lines, in AWS's exact form. Pure functions.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html,
+https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html for the JSON form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from fogbank.runtime.model import Event, Exit, FunctionVersion, LogFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an invocation used: seconds and bytes, all of them measured."""
+
+    duration: float
+    memory_used: int
+    init: float | None = None
+    status: str = "success"
+    error_type: str | None = None
+
+
+def timestamp(millis: int) -> str:
+    """Milliseconds since the epoch as `2023-11-14T22:13:20.000Z`."""
+    moment = datetime.fromtimestamp(millis // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis % 1000:03d}Z"
+
+
+def log_stream(version: FunctionVersion, millis: int, name: str) -> str:
+    """`YYYY/MM/DD/[$LATEST]<32 hex>`."""
+    return f"{datetime.fromtimestamp(millis / 1000, UTC):%Y/%m/%d}/[{version.version}]{name}"
+
+
+def runtime_digest(label: str) -> str:
+    """What stands in for the identity of AWS's runtime image: a digest of the interpreter's version."""
+    return hashlib.sha256(label.encode()).hexdigest()
+
+
+def _json(millis: int, kind: str, record: dict[str, Any]) -> str:
+    return msgspec.json.encode({"time": timestamp(millis), "type": kind, "record": record}).decode()
+
+
+def _is_json(version: FunctionVersion) -> bool:
+    return version.logging.format is LogFormat.JSON
+
+
+def _quiet(version: FunctionVersion) -> bool:
+    """Whether the configuration hides what the platform says at level INFO."""
+    return version.logging.system_level == "WARN"
+
+
+def init_start(version: FunctionVersion, millis: int, found: str, arn: str) -> str | None:
+    """The first line of a fresh environment."""
+    if not _is_json(version):
+        return f"INIT_START Runtime Version: {found}\tRuntime Version ARN: {arn}"
+    if _quiet(version):
+        return None
+    record = {
+        "initializationType": "on-demand",
+        "phase": "init",
+        "runtimeVersion": found,
+        "runtimeVersionArn": arn,
+        "functionName": version.name,
+        "functionVersion": version.version,
+    }
+    return _json(millis, "platform.initStart", record)
+
+
+def init_report(
+    version: FunctionVersion, millis: int, duration: float, phase: str, status: str, error_type: str | None
+) -> str:
+    """The line of an init phase that failed."""
+    if not _is_json(version):
+        line = f"INIT_REPORT Init Duration: {duration * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}"
+        return f"{line}\tError Type: {error_type}" if error_type else line
+    record: dict[str, Any] = {
+        "initializationType": "on-demand",
+        "status": status,
+        "phase": phase,
+        "metrics": {"durationMs": round(duration * 1000, 3)},
+    }
+    if error_type:
+        record["errorType"] = error_type
+    return _json(millis, "platform.initReport", record)
+
+
+def start(version: FunctionVersion, event: Event, millis: int) -> str | None:
+    """The line before an invocation's own."""
+    if not _is_json(version):
+        return f"START RequestId: {event.request_id} Version: {version.version}"
+    if _quiet(version):
+        return None
+    record = {"requestId": event.request_id, "functionArn": event.function_arn, "version": version.version}
+    return _json(millis, "platform.start", record)
+
+
+def end(version: FunctionVersion, event: Event) -> str | None:
+    """The line after an invocation's own; the JSON format has none."""
+    return None if _is_json(version) else f"END RequestId: {event.request_id}"
+
+
+def billed(version: FunctionVersion, used: Report) -> int:
+    """Whole milliseconds, the init phase among them (as billed since August 2025)."""
+    total = used.duration + (used.init or 0.0)
+    if used.status == "timeout":
+        total = version.timeout + (used.init or 0.0)
+    return max(1, math.ceil(total * 1000))
+
+
+def report(version: FunctionVersion, event: Event, used: Report, millis: int) -> str | None:
+    """The line that tells what an invocation used."""
+    memory = max(1, math.ceil(used.memory_used / (1024 * 1024)))
+    if _is_json(version):
+        return None if _quiet(version) else _json_report(version, event, used, millis, memory)
+    line = (
+        f"REPORT RequestId: {event.request_id}\tDuration: {used.duration * 1000:.2f} ms"
+        f"\tBilled Duration: {billed(version, used)} ms\tMemory Size: {version.memory} MB"
+        f"\tMax Memory Used: {min(memory, version.memory)} MB\t"
+    )
+    if used.init is not None:
+        line += f"Init Duration: {used.init * 1000:.2f} ms\t"
+    if used.status != "success":
+        line += f"Status: {used.status}"
+        if used.error_type:
+            line += f"\tError Type: {used.error_type}"
+    if version.traced:
+        line += f"\nXRAY TraceId: {_field(event.trace, 'Root')}\tSegmentId: {_field(event.trace, 'Parent')}\tSampled: true\t"
+    return line
+
+
+def _json_report(version: FunctionVersion, event: Event, used: Report, millis: int, memory: int) -> str:
+    metrics: dict[str, Any] = {
+        "durationMs": round(used.duration * 1000, 3),
+        "billedDurationMs": billed(version, used),
+        "memorySizeMB": version.memory,
+        "maxMemoryUsedMB": min(memory, version.memory),
+    }
+    if used.init is not None:
+        metrics["initDurationMs"] = round(used.init * 1000, 3)
+    record: dict[str, Any] = {"requestId": event.request_id, "metrics": metrics, "status": used.status}
+    if used.error_type:
+        record["errorType"] = used.error_type
+    return _json(millis, "platform.report", record)
+
+
+def _field(header: str, name: str) -> str:
+    for part in header.split(";"):
+        key, _, value = part.partition("=")
+        if key == name:
+            return value
+    return ""
+
+
+def seconds_text(seconds: float) -> str:
+    """`3.00 seconds`."""
+    return f"{seconds:.2f} seconds"
+
+
+def exit_text(exit_: Exit) -> str:
+    """How AWS words the end of a runtime process."""
+    if exit_.signal is not None:
+        return f"Runtime exited with error: signal: {_signal_name(exit_.signal)}"
+    if exit_.status:
+        return f"Runtime exited with error: exit status {exit_.status}"
+    return "Runtime exited without providing a reason"
+
+
+_SIGNALS = {
+    signal.SIGKILL: "killed",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGABRT: "aborted",
+    signal.SIGTERM: "terminated",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGINT: "interrupt",
+    signal.SIGPIPE: "broken pipe",
+    signal.SIGHUP: "hangup",
+    signal.SIGTRAP: "trace/breakpoint trap",
+}
+"""Go's names of signals, which AWS's messages use; those that dump core say so in Go as well."""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        name = _SIGNALS.get(signal.Signals(number))
+    except ValueError:
+        name = None
+    return name or f"signal {number}"
+
+
+def error_document(error_type: str, message: str) -> bytes:
+    """The payload that stands in for a function's answer when the platform itself ends an invocation."""
+    return msgspec.json.encode({"errorType": error_type, "errorMessage": message})
