@@ -9,9 +9,9 @@
     await server.stop()                                # finishes what it accepted
 
 It keeps connections alive, answers pipelined requests in order, answers `Expect: 100-continue`, reads
-chunked bodies, holds to limits (`HttpLimits`), and writes the head and the body of an answer in one segment. A
-handler may take as long as it likes; when its client goes away it is cancelled, so work that must go on is to
-be run in a task of its own.
+chunked bodies, holds to limits (`HttpLimits`), and writes the head and the body of an answer in one segment.
+A handler may take as long as it likes; when its client goes away it is cancelled, so work that must go on is
+to be run in a task of its own.
 """
 
 from fogbank.core.http.message import HttpRequest, HttpResponse

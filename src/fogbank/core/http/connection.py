@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._body_size = 0
         self._in_head = False
         self._receiving = False
+        self._begun = 0
         self._began = 0.0
         self._continue_owed = False
         # What waits for its turn, and what is being answered.
@@ -120,14 +121,19 @@ class Connection(asyncio.Protocol):
             return
         if self._in_head:
             self._head_size += len(data)
+        fresh = not self._receiving
+        self._begun = 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._end_after_last()
         except httptools.HttpParserError as error:
             self._refuse(400, f"the request is not well-formed HTTP/1.1: {error}")
-        if self._in_head and self._head_size > self._limits.max_head:
-            self._refuse_head()
+        if self._in_head:
+            if fresh and self._begun == 1:
+                self._head_size = len(data)  # nothing came but the beginning of this head
+            if self._head_size > self._limits.max_head:
+                self._refuse_head()
 
     # The parser's side.
 
@@ -137,6 +143,7 @@ class Connection(asyncio.Protocol):
         self._body = []
         self._head_size = self._body_size = 0
         self._in_head = self._receiving = True
+        self._begun += 1
         self._began = self._server.now
 
     def on_url(self, url: bytes) -> None:
@@ -341,7 +348,7 @@ class Connection(asyncio.Protocol):
         return keep
 
     async def _stream(self, response: HttpResponse, request: HttpRequest, *, keep: bool) -> bool:
-        """Write a body as it comes. An error in it ends the connection, so that it cannot pass for the end."""
+        """Write a body as it comes. An error in it cuts the connection, so as not to pass for the end."""
         transport, body = self._transport, response.body
         assert transport is not None
         assert not isinstance(body, bytes)

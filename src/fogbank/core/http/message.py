@@ -34,8 +34,8 @@ class HttpResponse:
     """One answer. A body of bytes is sent with its length.
 
     An asynchronous iterator is sent in chunks as they come, or as they are if `headers` has a
-    `content-length`; it is closed in any case. Otherwise `content-length`, and always `date`, `connection` and
-    `transfer-encoding`, are the server's business. `close` ends the connection after the answer.
+    `content-length`; it is closed in any case. Otherwise `content-length`, and always `date`, `connection`
+    and `transfer-encoding`, are the server's business. `close` ends the connection after the answer.
     """
 
     status: int = 200
