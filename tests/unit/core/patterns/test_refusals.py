@@ -125,8 +125,7 @@ REASONS = [
     ("{a: [1]}", "Unexpected character ('a' (code 97)): was expecting double-quote to start field name"),
     (
         "invalid",
-        "Unrecognized token 'invalid': was expecting "
-        "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
+        "Unrecognized token 'invalid': was expecting (JSON String, Number, Array, Object or token 'null', ",
     ),
     ('{"a": [1]} x', "Unrecognized token 'x'"),
     ('{"a": [1]} {}', "Trailing content after the pattern"),
@@ -155,9 +154,7 @@ def test_three_wildcards_with_two_asterisks_pass_and_four_do_not() -> None:
     """As reported in https://github.com/vals-ai/Valkyrie/pull/278."""
     stacks = [{"wildcard": f"*:stack/{name}Stack/*"} for name in ("Shared", "Web", "Bench", "Monitoring")]
     compile_document({"detail": {"stack-id": stacks[:3]}})
-    with pytest.raises(
-        InvalidPatternError, match="^Rule is too complex - try using fewer wildcard characters"
-    ):
+    with pytest.raises(InvalidPatternError, match=r"^Rule is too complex - try using fewer wildcard characters"):
         compile_document({"detail": {"stack-id": stacks}})
 
 
