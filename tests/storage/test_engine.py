@@ -17,7 +17,9 @@ from fogbank.storage.migrations import Migration
 SCHEMA = Migrations(
     "test",
     (
-        Migration(1, "things", "CREATE TABLE things (name TEXT NOT NULL PRIMARY KEY, size BIGINT NOT NULL, body BYTEA);"),
+        Migration(
+            1, "things", "CREATE TABLE things (name TEXT NOT NULL PRIMARY KEY, size BIGINT NOT NULL, body BYTEA);"
+        ),
         Migration(2, "index", "CREATE INDEX things_size ON things (size); -- a comment; with a semicolon\n"),
     ),
 )
@@ -74,9 +76,7 @@ async def test_a_transaction_that_raises_is_undone_and_its_neighbours_are_not(st
         tx.after_commit(lambda: pytest.fail("called for what was undone"))
         raise RefusedError
 
-    results = await asyncio.gather(
-        put(storage, "a"), storage.transact(bad), put(storage, "b"), return_exceptions=True
-    )
+    results = await asyncio.gather(put(storage, "a"), storage.transact(bad), put(storage, "b"), return_exceptions=True)
     assert [type(r).__name__ for r in results] == ["NoneType", "RefusedError", "NoneType"]
     assert await names(storage) == ["a", "b"]
 

@@ -4,6 +4,7 @@
 and gives errors their form.
 """
 
-from fogbank.cloud.assembly import SERVICES, LocalCloud
+from fogbank.cloud.assembly import LocalCloud
+from fogbank.cloud.registry import SERVICES
 
 __all__ = ["SERVICES", "LocalCloud"]

@@ -20,14 +20,10 @@ from fogbank.core.trace import Trace
 from fogbank.core.validation import check
 from fogbank.delivery import Delivery
 from fogbank.delivery.targets import TargetRoute
+from fogbank.runtime import Runtime
 from fogbank.services.kit import Handler, Kit, Service
 from fogbank.storage import Blobs, Migrations, SqliteStorage, Storage
 from fogbank.storage.engine import StorageBusyError
-
-try:
-    from fogbank.runtime import Runtime
-except ImportError:  # until the runtime is there
-    Runtime = None  # type: ignore[assignment,misc]
 
 _log = logging.getLogger("fogbank.cloud")
 
@@ -49,7 +45,13 @@ class LocalCloud(Actor):
     """
 
     def __init__(
-        self, config: Config, clock: Clock, ids: Ids, storage: Storage, *, services: Mapping[str, type[Service]] = SERVICES
+        self,
+        config: Config,
+        clock: Clock,
+        ids: Ids,
+        storage: Storage,
+        *,
+        services: Mapping[str, type[Service]] = SERVICES,
     ) -> None:
         super().__init__()
         self.config = config
@@ -57,7 +59,7 @@ class LocalCloud(Actor):
         self.ids = ids
         self.storage = storage
         self.delivery = Delivery(storage, clock, ids)
-        self.runtime = Runtime(config, clock, ids) if Runtime else None
+        self.runtime = Runtime(config, clock, ids)
         blobs = Blobs(config.data / "blobs")
         kit = Kit(config, clock, ids, storage, blobs, self.delivery, self.runtime, self)
         self.services = {name: kind(kit) for name, kind in services.items()}
@@ -78,7 +80,7 @@ class LocalCloud(Actor):
         packages.append(Delivery.migrations())
         packages += [type(service).migrations() for service in self.services.values()]
         await self.storage.migrate(packages)
-        if self.runtime: await self.runtime.start()
+        await self.runtime.start()
         for service in self.services.values():
             await service.start()
         await self.delivery.start()
@@ -87,7 +89,7 @@ class LocalCloud(Actor):
         await self.delivery.stop()
         for service in reversed(self.services.values()):
             await service.stop()
-        if self.runtime: await self.runtime.stop()
+        await self.runtime.stop()
         await self.storage.close()
 
     async def reset(self) -> None:

@@ -26,9 +26,7 @@ class Arn:
         """Take `text` apart; `MalformedArnError` if it is no ARN."""
         parts = text.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[2] or not parts[5]:
-            raise MalformedArnError(
-                f"expected arn:partition:service:region:account:resource, got {text[:200]!r}"
-            )
+            raise MalformedArnError(f"expected arn:partition:service:region:account:resource, got {text[:200]!r}")
         return cls(*parts[1:])
 
     @property

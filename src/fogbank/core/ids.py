@@ -38,7 +38,7 @@ class Ids:
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self._source: RandomSource = _SystemSource() if seed is None else random.Random(seed)
+        self._source: RandomSource = _SystemSource() if seed is None else random.Random(seed)  # noqa: S311 - seeded for tests only
 
     def bytes(self, n: int) -> bytes:
         """`n` random bytes."""

@@ -70,10 +70,8 @@ async def insert(tx: Tx, message: Message, *, now: int, leased_until: int) -> in
         message.dead_letter_attributes,
     )
     due = now + int(message.delay * 1000)
-    row = await tx.fetch_one(
-        INSERT, message.target, message.payload, _encode(envelope), now, due, leased_until
-    )
-    assert row is not None, "INSERT … RETURNING gives a row"  # noqa: S101 - narrows the type
+    row = await tx.fetch_one(INSERT, message.target, message.payload, _encode(envelope), now, due, leased_until)
+    assert row is not None, "INSERT … RETURNING gives a row"
     return int(row[0])
 
 
@@ -109,9 +107,7 @@ async def release_all(tx: Tx) -> None:
     await tx.execute(RELEASE_ALL)
 
 
-def _claimed(
-    key: int, target: str, payload: bytes, envelope: bytes, attempts: int, enqueued: int
-) -> Claimed:
+def _claimed(key: int, target: str, payload: bytes, envelope: bytes, attempts: int, enqueued: int) -> Claimed:
     e = _decode(envelope)
     message = Message(
         target=target,

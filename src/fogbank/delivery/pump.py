@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class Delivery(Actor):
             if not keys:
                 continue
             until = self._clock.millis() + int(LEASE * 1000)
-            await self._storage.transact(lambda tx, keys=keys, until=until: outbox.renew(tx, keys, until))
+            await self._storage.transact(partial(outbox.renew, ids=keys, leased_until=until))
 
     # -- attempts -----------------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class Delivery(Actor):
         try:
             while self._arrived:
                 keys, self._arrived = self._arrived, []
-                await self._storage.transact(lambda tx, keys=keys: outbox.delete(tx, keys))
+                await self._storage.transact(partial(outbox.delete, ids=keys))
         finally:
             self._flushing = False
         self._tell_quiet()
@@ -244,5 +245,3 @@ class Delivery(Actor):
 def _complete(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-

@@ -39,9 +39,7 @@ def _queue(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG00
     request: dict[str, Any] = {
         "QueueUrl": f"https://sqs.{arn.region}.amazonaws.com/{arn.account}/{arn.resource}",
         "MessageBody": message.payload.decode(),
-        "MessageSystemAttributes": {
-            "AWSTraceHeader": {"DataType": "String", "StringValue": message.trace.header}
-        },
+        "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "String", "StringValue": message.trace.header}},
         **message.parameters,
     }
     return TargetCall("sqs", "SendMessage", request)
@@ -94,9 +92,7 @@ def _stream(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG0
 
 
 def _firehose(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
-    return TargetCall(
-        "firehose", "PutRecord", {"DeliveryStreamName": arn.name, "Record": {"Data": message.payload}}
-    )
+    return TargetCall("firehose", "PutRecord", {"DeliveryStreamName": arn.name, "Record": {"Data": message.payload}})
 
 
 _BUILDERS: dict[str, Builder] = {
@@ -158,7 +154,7 @@ class TargetRoute(Route):
 
 def dead_letter(message: Message, failure: Failure) -> Message:
     """What is sent to the dead-letter queue: the payload, with why it is there as message attributes."""
-    assert message.dead_letter is not None, "asked for only where there is a queue"  # noqa: S101 - narrows the type
+    assert message.dead_letter is not None, "asked for only where there is a queue"
     attributes = {
         **message.dead_letter_attributes,
         "ERROR_CODE": _DEAD_LETTER_CODES.get(failure.code, failure.code),
@@ -176,9 +172,7 @@ def dead_letter(message: Message, failure: Failure) -> Message:
         policy=DEAD_LETTER_POLICY,
         parameters={
             "MessageAttributes": {
-                name: {"DataType": "String", "StringValue": value}
-                for name, value in attributes.items()
-                if value
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
             }
         },
     )
@@ -196,4 +190,3 @@ _DEAD_LETTER_CODES = {
     "InternalFailure": "INTERNAL_ERROR",
     "ServiceUnavailable": "INTERNAL_ERROR",
 }
-

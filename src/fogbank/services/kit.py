@@ -60,7 +60,7 @@ class Service(Actor):
         model = service_model(self.name)
         found = {}
         for name in model.operation_names:
-            method = getattr(self, model.operation(name).method, None)
+            method = getattr(self, model.operation(name).method_name, None)
             if method is not None:
                 found[name] = method
         return found

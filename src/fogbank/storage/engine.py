@@ -26,7 +26,7 @@ class StorageBusyError(StorageError):
 
 
 class Tx(Protocol):
-    """A transaction under way. `$1`, `$2` … are the placeholders; values are what SQL has: str, int, float, bytes, None."""
+    """A transaction under way. `$1`, `$2` … are the placeholders; values are str, int, float, bytes or None."""
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
         """All rows of a query, or of a statement with RETURNING."""

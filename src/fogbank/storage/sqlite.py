@@ -23,6 +23,7 @@ import contextlib
 import fcntl
 import os
 import queue
+import re
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -116,6 +117,7 @@ class _SqliteTx:
         self._cursor.execute(sql)
 
 
+_HOLE = re.compile(r"\?(\d+)")
 _adapted_cache: dict[str, str] = {}
 
 
@@ -146,7 +148,7 @@ class _Pending:
         tx.statement("SAVEPOINT t")
         try:
             self.result = _drive(self.body(tx))
-        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it with the batch
+        except Exception as error:
             self.error = error
             tx.callbacks.clear()
             tx.topics.clear()
@@ -314,9 +316,7 @@ class SqliteStorage:
         while (job := self._syncs.get()) is not None:
             job()
 
-    def _committed(
-        self, loop: asyncio.AbstractEventLoop, batch: list[_Pending], error: apsw.Error | None
-    ) -> None:
+    def _committed(self, loop: asyncio.AbstractEventLoop, batch: list[_Pending], error: apsw.Error | None) -> None:
         if error is not None:
             self._rolled_back(batch, error)
         else:
@@ -359,9 +359,7 @@ class SqliteStorage:
         self._writer.execute(_MIGRATIONS_TABLE)
         applied = {
             (package, number): checksum
-            for package, number, checksum in self._writer.execute(
-                "SELECT package, number, checksum FROM migrations"
-            )
+            for package, number, checksum in self._writer.execute("SELECT package, number, checksum FROM migrations")
         }
         with self._writer:
             for package in migrations:
@@ -411,11 +409,9 @@ class SqliteStorage:
     def plan(self, sql: str) -> list[str]:
         """How SQLite would run a statement: the lines of EXPLAIN QUERY PLAN."""
         text = _adapted(sql)
-        holes = self._reader.cursor()
-        count = len({part for part in text.split("?")[1:]}) and max(
-            int("".join(c for c in part[:3] if c.isdigit()) or 0) for part in text.split("?")[1:]
-        )
-        return [row[3] for row in holes.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * count)]
+        holes = max((int(number) for number in _HOLE.findall(text)), default=0)
+        rows = self._reader.cursor().execute(f"EXPLAIN QUERY PLAN {text}", (None,) * holes)
+        return [str(row[3]) for row in rows]
 
 
 async def _table_names(tx: Tx) -> list[str]:

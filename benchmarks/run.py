@@ -1,0 +1,201 @@
+"""`make bench`: every workload on every peer, rounds interleaved, medians and ratios.
+
+python -m benchmarks.run [--rounds N] [--seconds S] [--only TEXT] [--peers Fogbank,MiniStack] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvloop
+from botocore.exceptions import BotoCoreError, ClientError
+
+from benchmarks import workloads
+from benchmarks.load import Figures, Step, run
+from benchmarks.peers import FOGBANK, PEERS, Peer, Running, start
+from benchmarks.wire import Connection, RequestError
+from benchmarks.workloads import WORKLOADS, Workload
+
+FAILURES = (RequestError, ClientError, BotoCoreError, ConnectionError)
+Results = dict[str, dict[str, list[Figures]]]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the tables."""
+    options = _options(argv)
+    peers = [peer for peer in PEERS if peer.name in options.peers.split(",")]
+    results: Results = {}
+    latencies: dict[str, dict[str, list[float]]] = {"cold start": {}, "queue to handler": {}}
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(start(peer)) for peer in peers]
+        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+        idle = {server.peer.name: server.memory() for server in servers}
+        for workload in WORKLOADS:
+            if options.only in workload.name:
+                results[workload.name] = _measure(servers, workload, options)
+        for name, measure in (("cold start", _cold), ("queue to handler", _queue)):
+            if options.only in name:
+                latencies[name] = _latencies(servers, measure)
+        _print_rates(results, peers)
+        _print_latencies(results, latencies, peers)
+        print("\n| | " + " | ".join(p.name for p in peers) + " |\n| --- |" + " ---: |" * len(peers))
+        print("| ready after, ms | " + " | ".join(f"{s.ready_after * 1000:,.0f}" for s in servers) + " |")
+        print("| idle memory, MB | " + " | ".join(f"{idle[s.peer.name] / 1e6:,.0f}" for s in servers) + " |")
+        print("| memory after the run, MB | " + " | ".join(f"{s.memory() / 1e6:,.0f}" for s in servers) + " |")
+    if options.json:
+        _write(options.json, results, latencies)
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of a round")
+    parser.add_argument("--only", default="", help="workloads whose name contains this")
+    parser.add_argument("--peers", default=",".join(peer.name for peer in PEERS))
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    return parser.parse_args(argv)
+
+
+def _measure(servers: Sequence[Running], workload: Workload, options: argparse.Namespace) -> dict[str, list[Figures]]:
+    """Rounds of one workload, the peers taking turns so that a drift of the machine meets all of them."""
+    steps: dict[str, Step] = {}
+    found: dict[str, list[Figures]] = {}
+    for server in servers:
+        name = server.peer.name
+        if name == "Moto" and not workload.in_moto:
+            continue
+        try:
+            steps[name] = workload.prepare(server)
+        except FAILURES as error:
+            print(f"{name} cannot do {workload.name!r}: {error}", file=sys.stderr)
+    for _ in range(options.rounds):
+        for server in servers:
+            step = steps.get(server.peer.name)
+            if step is None:
+                continue
+            job = run(server, step, connections=workload.connections, seconds=options.seconds, units=workload.units)
+            try:
+                figures = uvloop.run(job)
+            except FAILURES as error:
+                print(f"{server.peer.name} failed in {workload.name!r}: {error}", file=sys.stderr)
+                del steps[server.peer.name]
+                continue
+            found.setdefault(server.peer.name, []).append(figures)
+    return found
+
+
+def _cold(server: Running) -> list[float]:
+    """First invocations of fresh functions, one after another."""
+    step = workloads.cold_start(server)
+
+    async def measure() -> list[float]:
+        connection = await Connection.open(server.endpoint)
+        found = []
+        for number in range(workloads.COLD_FUNCTIONS):
+            before = time.perf_counter()
+            await step(connection, number)
+            found.append(time.perf_counter() - before)
+        connection.close()
+        return found
+
+    return asyncio.run(measure())
+
+
+def _queue(server: Running) -> list[float]:
+    return workloads.queue_to_handler(server, 100)
+
+
+def _latencies(servers: Sequence[Running], measure: Callable[[Running], list[float]]) -> dict[str, list[float]]:
+    found = {}
+    for server in servers:
+        if server.peer.name == "Moto":  # it runs functions in Docker only
+            continue
+        try:
+            found[server.peer.name] = measure(server)
+        except FAILURES as error:
+            print(f"{server.peer.name} cannot: {error}", file=sys.stderr)
+    return found
+
+
+def _median(figures: Sequence[Figures] | None, value: Callable[[Figures], float]) -> float | None:
+    return statistics.median(value(f) for f in figures) if figures else None
+
+
+def _print_rates(results: Results, peers: Sequence[Peer]) -> None:
+    for title, value in (
+        ("a second of server CPU", lambda f: f.per_cpu),
+        ("a second", lambda f: f.rate),
+    ):
+        others = [peer for peer in peers if peer is not FOGBANK]
+        print(
+            f"\n| {title} | "
+            + " | ".join(p.name for p in peers)
+            + " | "
+            + " | ".join(f"× {p.name}" for p in others)
+            + " |"
+        )
+        print("| --- |" + " ---: |" * (len(peers) + len(others)))
+        for name, by_peer in results.items():
+            medians = {peer.name: _median(by_peer.get(peer.name), value) for peer in peers}
+            ours = medians.get(FOGBANK.name)
+            cells = [_number(medians[peer.name]) for peer in peers]
+            for other in others:
+                theirs = medians[other.name]
+                cells.append(f"{ours / theirs:.1f}" if ours and theirs else "–")
+            print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def _print_latencies(results: Results, latencies: dict[str, dict[str, list[float]]], peers: Sequence[Peer]) -> None:
+    print("\n| p50 / p99, ms | " + " | ".join(p.name for p in peers) + " |")
+    print("| --- |" + " ---: |" * len(peers))
+    for name, by_peer in results.items():
+        cells = []
+        for peer in peers:
+            merged = [t for f in by_peer.get(peer.name, []) for t in f.latencies]
+            cells.append(_pair(merged))
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    for name, seconds in latencies.items():
+        print(f"| {name} | " + " | ".join(_pair(seconds.get(p.name, [])) for p in peers) + " |")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _pair(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "–"
+    ordered = sorted(seconds)
+    p50, p99 = ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    return f"{p50 * 1000:.2f} / {p99 * 1000:.2f}"
+
+
+def _write(path: Path, results: Results, latencies: dict[str, dict[str, list[float]]]) -> None:
+    document = {
+        "rates": {
+            name: {
+                peer: [
+                    {"rate": f.rate, "per_cpu": f.per_cpu, "p50": f.percentile(0.5), "p99": f.percentile(0.99)}
+                    for f in rounds
+                ]
+                for peer, rounds in by_peer.items()
+            }
+            for name, by_peer in results.items()
+        },
+        "latencies": latencies,
+    }
+    path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
