@@ -1,4 +1,6 @@
-"""Filter patterns: what each form matches, what is refused, and that no pattern or message breaks the matcher."""
+"""Filter patterns: what each form matches, what is refused, and that no pattern or message breaks the
+matcher.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def matches(pattern: str, message: str) -> bool:
     ],
 )
 def test_terms(pattern: str, hit: str, miss: str) -> None:
-    """Terms are case-sensitive parts of the message; `-` excludes, `?` makes optional, quotes keep a phrase whole."""
+    """Terms are case-sensitive parts of the message; `-` excludes, `?` makes optional, quotes keep a phrase
+    whole.
+    """
     assert matches(pattern, hit)
     assert not matches(pattern, miss)
 
@@ -265,7 +269,10 @@ def test_refused(pattern: str, detail: str) -> None:
     assert caught.value.detail.startswith(detail)
 
 
-@given(st.text(max_size=40) | st.from_regex(r"[{\[%][ $.\w=<>&|()*?\"%,!-]{0,40}[}\]%]?", fullmatch=True), st.text())
+@given(
+    st.text(max_size=40) | st.from_regex(r"[{\[%][ $.\w=<>&|()*?\"%,!-]{0,40}[}\]%]?", fullmatch=True),
+    st.text(),
+)
 @example("{ $.a = %a% }", "{}")
 def test_any_text_compiles_or_is_refused_and_then_matches_or_not(pattern: str, message: str) -> None:
     """No other error comes out, whatever goes in."""

@@ -1,10 +1,11 @@
-"""The filter pattern language of CloudWatch Logs, compiled to a predicate over log messages.
+r"""The filter pattern language of CloudWatch Logs, compiled to a predicate over log messages.
 
     ERROR -"timed out"            terms: all must be there, those after `-` must not      (_patterns/terms.py)
     ?ERROR ?WARN                  optional terms: one must be there
-    %[45]\\d\\d%                    a regular expression, of AWS's subset                  (_patterns/regex.py)
+    %[45]\d\d%                    a regular expression, of AWS's subset                  (_patterns/regex.py)
     [ip, ..., status = 4*, size]  fields of a space-delimited message                    (_patterns/fields.py)
-    { $.latency > 50 && $.e IS NULL }   conditions on a JSON message                     (_patterns/document.py)
+    { $.latency > 50 && $.e IS NULL }   conditions on a JSON message
+    (_patterns/document.py)
 
 Pure: text in, predicate out. Metric filters, subscription filters, FilterLogEvents and Live Tail share it.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html, and the answers

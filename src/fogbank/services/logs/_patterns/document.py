@@ -7,8 +7,8 @@
     condition := selector operator value | selector 'IS' ('NULL' | 'TRUE' | 'FALSE') | selector 'NOT' 'EXISTS'
     selector  := '$' { '.name' | '.*' | '[0]' | '[*]' | ".['a.b']" }
 
-A message that is not JSON does not match, nor does a comparison with an object, an array, a boolean, a null or
-a property that is not there: with neither `=` nor `!=`.
+A message that is not JSON does not match, nor does a comparison with an object, an array, a boolean, a null
+or a property that is not there: with neither `=` nor `!=`.
 """
 
 from __future__ import annotations

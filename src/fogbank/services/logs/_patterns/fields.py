@@ -1,20 +1,23 @@
 """Space-delimited patterns: `[ip, user, ..., request = *.html*, status = 4* || status = 500, bytes > 1000]`.
 
 A message is cut at blanks; what stands in brackets or quotation marks is one field, without them. If it has
-more fields than the pattern, the last one takes what is left of the message: that is why `[w1=ERROR, w2]` finds
-every message that begins with ERROR, and `[w1=ERROR]` only the message `ERROR`. An ellipsis stands for any
-number of fields. Fields without a name are called by their number: `$3`.
+more fields than the pattern, the last one takes what is left of the message: that is why `[w1=ERROR, w2]`
+finds every message that begins with ERROR, and `[w1=ERROR]` only the message `ERROR`. An ellipsis stands for
+any number of fields. Fields without a name are called by their number: `$3`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fogbank.services.logs._patterns.lexer import Kind, Tokens, tokenize, unexpected
 from fogbank.services.logs._patterns.pattern import InvalidPattern
 from fogbank.services.logs._patterns.values import Form, compile_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _FIELD = re.compile(r'\s*(?:\[([^\]]*)\](?=\s|$)|"([^"]*)"(?=\s|$)|(\S+))')
 
@@ -43,7 +46,7 @@ class FieldsPattern:
         tokens = Tokens(tokenize(text[1:-1]))
         parts: list[_Field | None] = []
         regexes = 0
-        if tokens.peek.kind is Kind.END:
+        if tokens.done:
             return cls((), (), ellipsis=True, regexes=0)
         while True:
             if tokens.take(Kind.ELLIPSIS):
@@ -52,7 +55,7 @@ class FieldsPattern:
                 field, count = _parse_field(tokens)
                 parts.append(field)
                 regexes += count
-            if tokens.peek.kind is Kind.END:
+            if tokens.done:
                 break
             tokens.expect(Kind.COMMA)
         if parts.count(None) > 1:

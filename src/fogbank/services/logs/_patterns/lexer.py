@@ -90,6 +90,11 @@ class Tokens:
         """The next token."""
         return self._tokens[self._at] if self._at < len(self._tokens) else _END
 
+    @property
+    def done(self) -> bool:
+        """Whether no token is left."""
+        return self._at >= len(self._tokens)
+
     def next(self) -> Token:
         """Take the next token."""
         token = self.peek

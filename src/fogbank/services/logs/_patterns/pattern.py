@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class InvalidPattern(ValueError):  # noqa: N818 - reads as what it says
@@ -45,7 +47,9 @@ class Everything:
     regexes = 0
 
     def matches(self, message: str) -> bool:  # noqa: ARG002
+        """Every message."""
         return True
 
     def extract(self, message: str) -> Mapping[str, str] | None:  # noqa: ARG002
+        """Nothing is named."""
         return {}

@@ -1,12 +1,12 @@
-"""Regular expressions of filter patterns: `%…%`, a subset without groups, matched in bounded time.
+r"""Regular expressions of filter patterns: `%…%`, a subset without groups, matched in bounded time.
 
     regex       := alternative { '|' alternative }
     alternative := ['^'] { atom [ '?' | '*' | '+' | '{m}' | '{m,}' | '{,n}' | '{m,n}' ] } ['$']
     atom        := literal | '.' | '[' ['^'] ranges ']' | '\\' (d D s S w W | xhh | operator)
 
 Without groups an expression is a row of repeated character sets. Python's `re` runs it fast but, in the worst
-case, in time that grows with a power of the message's length; where that could hurt (the pattern comes from one
-user and the message from another) the row is simulated instead, in one pass over the message.
+case, in time that grows with a power of the message's length; where that could hurt (the pattern comes from
+one user and the message from another) the row is simulated instead, in one pass over the message.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/regex-expressions.html
 """
 
@@ -98,9 +98,7 @@ def compile_regex(source: str) -> Regex:
     if not reader.done:
         raise InvalidPattern.characters(source[reader.at])
     positions = sum(
-        item.least if item.most is None else item.most
-        for alternative in alternatives
-        for item in alternative.items
+        item.least if item.most is None else item.most for alternative in alternatives for item in alternative.items
     )
     if positions > MAX_POSITIONS:
         raise InvalidPattern
@@ -238,7 +236,8 @@ def _degree(alternative: Alternative) -> int:
 @dataclass(frozen=True, slots=True)
 class _Skips:
     """Runs of positions that may be left out, as bits: for each run its first position, its positions and the
-    one after it."""
+    one after it.
+    """
 
     first: int
     after: int
@@ -253,8 +252,9 @@ class _Skips:
     def close(self, states: int) -> int:
         """Add to `states` all that is reached from them by leaving positions out.
 
-        Taking a run's first bit from the states borrows up to the run's lowest active state; what lies above it
-        is left unchanged, and is what can be reached (Navarro and Raffinot, "Flexible Pattern Matching", 4.2).
+        Taking a run's first bit from the states borrows up to the run's lowest active state; what lies above
+        it is left unchanged, and is what can be reached (Navarro and Raffinot, "Flexible Pattern Matching",
+        4.2).
         """
         bounded = states | self.after
         return states | (self.reached & (~(bounded - self.first) ^ bounded))

@@ -1,14 +1,17 @@
-"""Unstructured patterns: `ERROR -"timed out"`, `?ERROR ?WARN`, `%\\d+%`."""
+r"""Unstructured patterns: `ERROR -"timed out"`, `?ERROR ?WARN`, `%\d+%`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fogbank.services.logs._patterns.lexer import unescape
 from fogbank.services.logs._patterns.pattern import InvalidPattern
 from fogbank.services.logs._patterns.regex import compile_regex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _TERM = re.compile(r'\s*(?P<mark>[?-]?)(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]*)%|(?P<word>[^\s"%]+))')
 _BAD = re.compile(r"[^\w.*+/-]+")

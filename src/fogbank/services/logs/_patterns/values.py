@@ -58,7 +58,9 @@ def number(text: str) -> float | None:
 
 
 def compile_test(operator: Operator, operand: Operand, *, typed: bool) -> Test:
-    """A predicate over a value. `typed` values know whether they are numbers (JSON), others are tried as such."""
+    """A predicate over a value. `typed` values know whether they are numbers (JSON), others are tried as
+    such.
+    """
     if operator in (Operator.EQUAL, Operator.NOT_EQUAL):
         equal = _compile_equal(operand, typed=typed)
         if operator is Operator.EQUAL:
