@@ -1,0 +1,74 @@
+"""The service: its operations put together, its workers, and its wording for requests that break the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fogbank.core.errors import ApiError
+from fogbank.core.models import OperationModel
+from fogbank.core.validation import Constraint, Problem
+from fogbank.services.kit import Kit
+from fogbank.services.sqs._api.moves import MoveOperations
+from fogbank.services.sqs._api.queues import QueueOperations
+from fogbank.services.sqs._api.receiving import ReceivingOperations
+from fogbank.services.sqs._api.sending import SendingOperations
+from fogbank.services.sqs._api.settling import SettlingOperations
+from fogbank.services.sqs.errors import (
+    InvalidAttributeNameError,
+    InvalidParameterValueError,
+    MissingParameterError,
+)
+from fogbank.services.sqs.worker import QUEUES_TOPIC, Mover, Sweeper
+
+
+class Sqs(QueueOperations, SendingOperations, ReceivingOperations, SettlingOperations, MoveOperations):
+    """Amazon Simple Queue Service: standard and FIFO queues."""
+
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit)
+        self.sweeper = Sweeper(kit, self.store, self.fifo)
+        self.mover = Mover(kit, self.store, self.fifo, self.moves)
+
+    async def on_start(self) -> None:
+        self.spawn(self.sweeper.run(), name="sqs-sweeper")
+        self.spawn(self.mover.run(), name="sqs-mover")
+
+    async def on_stop(self) -> None:
+        self.lines.close()
+
+    async def on_reset(self) -> None:
+        self.store.forget()
+        self.receiver.forget()
+        self.lines.look_again()
+        self.kit.storage.wake(QUEUES_TOPIC)
+
+    def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError | None:
+        """SQS's own words for a request that breaks the model; `None` if it may pass.
+
+        The model gives `AttributeNames` of ReceiveMessage the queue attributes as its values, where the documentation
+        gives it those of messages; so enumerations are left to the operations, which know the right names.
+        """
+        for problem in problems:
+            if problem.constraint is Constraint.REQUIRED:
+                return MissingParameterError(_query_name(problem))
+            cause = problem.cause or problem
+            if cause.constraint is not Constraint.ENUM:
+                return InvalidParameterValueError(
+                    f"Value {cause.value} for parameter {problem.member} is invalid. "
+                    f"Reason: Must be of type {cause.shape.type}."
+                )
+            if problem.constraint is Constraint.MAP_KEY and operation.name not in _CHECKS_NAMES_ITSELF:
+                return InvalidAttributeNameError(str(cause.value))
+        return None
+
+
+_CHECKS_NAMES_ITSELF = frozenset({"CreateQueue", "SetQueueAttributes", "SendMessage", "SendMessageBatch"})
+
+
+def _query_name(problem: Problem) -> str:
+    """How SQS names a parameter that is missing: an entry of a batch by its type and number."""
+    if "Entries" in problem.path and len(problem.path) > 2:
+        number = problem.path[problem.path.index("Entries") + 1]
+        if isinstance(number, int):
+            return f"Entries.{number + 1}.{problem.member}"
+    return problem.member
