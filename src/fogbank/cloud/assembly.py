@@ -115,8 +115,9 @@ class LocalCloud(Actor):
         if door is None:
             raise self._missing(service, operation)
         problems = check(door.operation, request)
-        if problems:
-            raise door.service.refuse(door.operation, problems)
+        refusal = door.service.refuse(door.operation, problems) if problems else None
+        if refusal is not None:
+            raise refusal
         if door.service.is_global and scope.region != DEFAULT_REGION:
             scope = Scope(scope.account, DEFAULT_REGION)
         call = Call(

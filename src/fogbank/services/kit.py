@@ -70,8 +70,11 @@ class Service(Actor):
         """The migrations beside the class's own file."""
         return Migrations.load(cls.name, Path(inspect.getfile(cls)).parent / "migrations")
 
-    def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:  # noqa: ARG002
-        """The error for a request that breaks the model's constraints, in this service's wording."""
+    def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError | None:  # noqa: ARG002
+        """The error for a request that breaks the model's constraints, in this service's wording.
+
+        `None` lets the request pass, for where a model is narrower than the service.
+        """
         return ValidationError(describe(problems))
 
     async def on_reset(self) -> None:
