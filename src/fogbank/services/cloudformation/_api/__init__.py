@@ -1,0 +1,1 @@
+"""The operations, by idea: stacks, change sets, what is asked about them."""
