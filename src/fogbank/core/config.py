@@ -15,6 +15,7 @@ from typing import Any
 from fogbank.core.scope import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 PREFIX = "FOGBANK_"
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class ConfigError(ValueError):
@@ -55,12 +56,20 @@ class Config:
     environment_idle: float = 600.0
     """Seconds after which an idle execution environment is ended."""
     log_level: str = "warning"
+    """What the server logs on standard error: debug, info, warning or error."""
+    fault: str = ""
+    """For crash tests: the fault point at which the process ends with SIGKILL, `name` or `name:count`."""
 
     def __post_init__(self) -> None:
         if len(self.account) != 12 or not self.account.isdigit():
             raise ConfigError(f"account: expected 12 digits, got {self.account!r}")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
+        if self.log_level not in LOG_LEVELS:
+            raise ConfigError(f"log_level: expected one of {', '.join(LOG_LEVELS)}, got {self.log_level!r}")
+        for name in ("max_body", "max_headers", "request_timeout", "max_connections", "max_environments"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name}: expected more than 0, got {getattr(self, name)}")
         if self.auth is Auth.LOCAL and not is_loopback(self.host):
             raise ConfigError(
                 f"host: with --auth local any key is accepted, so only loopback is allowed, got {self.host!r}; "

@@ -22,6 +22,10 @@ POINTS = frozenset(
 )
 
 
+class UnknownFaultError(ValueError):
+    """No fault point has this name, or the count is no number above 0."""
+
+
 class _Armed:
     """The one fault of this process, if any."""
 
@@ -33,7 +37,9 @@ def arm(setting: str) -> None:
     """Arm `name` or `name:count`; the empty string disarms."""
     name, _, count = setting.partition(":")
     if name and name not in POINTS:
-        raise ValueError(f"unknown fault point {name!r}; there are {', '.join(sorted(POINTS))}")
+        raise UnknownFaultError(f"unknown fault point {name!r}; there are {', '.join(sorted(POINTS))}")
+    if count and not (count.isdecimal() and int(count) > 0):
+        raise UnknownFaultError(f"{setting!r}: expected a whole number above 0 after the colon")
     _Armed.name = name
     _Armed.passes = int(count or 1)
 
