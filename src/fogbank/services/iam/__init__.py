@@ -1,0 +1,14 @@
+"""IAM: roles, users, groups, instance profiles, and the policies that they have.
+
+All of it is stored, checked (the policy grammar, quotas, what may be deleted) and answered, so that templates
+and infrastructure tools work; nothing is enforced yet: whoever may call may do everything. Access keys are
+real: a server with `--auth verify` accepts the keys of its users (`find_credentials`).
+
+An account's IAM is in no region. AWS's own managed policies are accepted by any well-formed ARN and listed
+where they are attached; their documents are not known here. What is left out says so by name: simulation,
+identity providers, service-linked roles, passwords, MFA, certificates, reports.
+"""
+
+from fogbank.services.iam.api import Iam
+
+__all__ = ["Iam"]

@@ -1,0 +1,68 @@
+"""The errors of IAM.
+
+    IamError
+    ├── NoSuchEntityError          404  what is named is not there
+    ├── EntityAlreadyExistsError   409  the name is taken
+    ├── DeleteConflictError        409  something still belongs to what is to be deleted
+    ├── LimitExceededError         409  a quota is used up
+    ├── MalformedPolicyError       400  a policy document breaks the policy grammar
+    ├── InvalidInputError          400  a value breaks a rule of the documentation
+    └── IamValidationError         400  a value breaks the service model
+
+`code` is the name of the shape; the query protocol sends the code of the shape's error trait
+(`NoSuchEntity`).
+"""
+
+from __future__ import annotations
+
+from fogbank.core.errors import ApiError
+
+
+class IamError(ApiError):
+    """An error of IAM."""
+
+
+class NoSuchEntityError(IamError):
+    """What is named is not there."""
+
+    code = "NoSuchEntityException"
+    status = 404
+
+
+class EntityAlreadyExistsError(IamError):
+    """The name is taken."""
+
+    code = "EntityAlreadyExistsException"
+    status = 409
+
+
+class DeleteConflictError(IamError):
+    """Something still belongs to what is to be deleted."""
+
+    code = "DeleteConflictException"
+    status = 409
+
+
+class LimitExceededError(IamError):
+    """A quota is used up."""
+
+    code = "LimitExceededException"
+    status = 409
+
+
+class MalformedPolicyError(IamError):
+    """A policy document breaks the policy grammar."""
+
+    code = "MalformedPolicyDocumentException"
+
+
+class InvalidInputError(IamError):
+    """A value breaks a rule of the documentation."""
+
+    code = "InvalidInputException"
+
+
+class IamValidationError(IamError):
+    """A value breaks the service model, or the caller cannot be told from its credentials."""
+
+    code = "ValidationError"
