@@ -149,9 +149,7 @@ class Connection(asyncio.Protocol):
         """Whether nobody is at the other end."""
         return self._closed
 
-    def answer(
-        self, status: int, body: bytes, headers: bytes = b"", content_type: bytes = b"application/json"
-    ) -> None:
+    def answer(self, status: int, body: bytes, headers: bytes = b"", content_type: bytes = b"application/json") -> None:
         """Answer the request under way, in one segment; then the next one that came meanwhile is asked."""
         if self._transport is None or self._closed:
             return

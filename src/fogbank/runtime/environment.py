@@ -140,9 +140,7 @@ class Environment:
         failed = self.failure or InitFailure("Runtime.ExitError", None)
         status = "timeout" if failed.error_type == "Sandbox.Timedout" else "error"
         kind = None if status == "timeout" else failed.error_type
-        self._say(
-            records.init_report(self.version, self._clock.millis(), self._init_time(), phase, status, kind)
-        )
+        self._say(records.init_report(self.version, self._clock.millis(), self._init_time(), phase, status, kind))
         return False
 
     def _runtime_arn(self) -> str:
@@ -198,9 +196,7 @@ class Environment:
         else:
             connection.accept()
             kind = request.headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
-            self._complete(
-                request.body or records.error_document(kind or "UnknownReason", ""), kind or "Unhandled"
-            )
+            self._complete(request.body or records.error_document(kind or "UnknownReason", ""), kind or "Unhandled")
 
     def _too_large(self, connection: Connection) -> None:
         connection.refuse(
@@ -285,9 +281,7 @@ class Environment:
         used = records.Report(duration, self.memory.largest, invocation.init)
         self._finish(invocation, used, payload, None if error_type is None else "Unhandled")
 
-    def _finish(
-        self, invocation: _Invocation, used: records.Report, payload: bytes, error: str | None
-    ) -> None:
+    def _finish(self, invocation: _Invocation, used: records.Report, payload: bytes, error: str | None) -> None:
         now = self._clock.millis()
         event = invocation.event
         self._say(records.end(self.version, event), records.report(self.version, event, used, now))

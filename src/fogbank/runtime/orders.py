@@ -42,9 +42,7 @@ def order_for(
     if wrapper:
         argv = [_inside(wrapper, version, place), *argv]
     telemetry = {"_LAMBDA_TELEMETRY_LOG_FD": "3"}
-    return Order(
-        id=name, environ={**environ, **telemetry}, folder=str(version.task), limits=limits, argv=argv
-    )
+    return Order(id=name, environ={**environ, **telemetry}, folder=str(version.task), limits=limits, argv=argv)
 
 
 def _command(version: FunctionVersion, choice: Choice, place: Place, folder: Path) -> list[str]:

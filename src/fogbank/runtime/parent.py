@@ -140,9 +140,7 @@ class PreparedParent:
             ready = await asyncio.wait_for(self._ready, _READY_TIMEOUT)
         except TimeoutError:
             await self.stop()
-            raise StartError(
-                f"the prepared parent of {self.interpreter.title} did not become ready"
-            ) from None
+            raise StartError(f"the prepared parent of {self.interpreter.title} did not become ready") from None
         return ready.problem
 
     def _spawn(self, control: int) -> subprocess.Popen[bytes]:

@@ -102,9 +102,7 @@ class Runtime(Actor):
             text = failure.text or "Runtime exited with error: signal: killed"
             if failure.error_type == "Sandbox.Timedout":
                 text = f"Task timed out after {records.seconds_text(version.timeout)}"
-            payload = records.error_document(
-                failure.error_type, f"RequestId: {event.request_id} Error: {text}"
-            )
+            payload = records.error_document(failure.error_type, f"RequestId: {event.request_id} Error: {text}")
         used = records.Report(0.0, 0, None, "error", failure.error_type)
         texts = (
             records.start(version, event, now),
@@ -257,9 +255,7 @@ class Runtime(Actor):
             parent = PreparedParent(interpreter, self._folder)
             problem = await parent.start()
             if problem:
-                _log.warning(
-                    "functions on %s have no boto3 of the platform's: %s", interpreter.title, problem
-                )
+                _log.warning("functions on %s have no boto3 of the platform's: %s", interpreter.title, problem)
             self._parents[interpreter.path] = parent
             return parent
 
@@ -277,7 +273,16 @@ class Runtime(Actor):
         lay_out(self._folder)
 
     async def on_stop(self) -> None:
-        """Let what runs finish, for as long as the configuration allows; then end everything."""
+        """Let what runs finish, then end everything."""
+        await self.finish()
+        for parent in self._parents.values():
+            await parent.stop()
+        self._parents.clear()
+        with contextlib.suppress(OSError):
+            (self._folder / "environments").rmdir()
+
+    async def finish(self) -> None:
+        """Let what runs finish, for as long as the configuration allows; then end every environment."""
         deadline = asyncio.get_running_loop().time() + self.config.stop_timeout
         for pool in list(self._pools.values()):
             pool.retire()
@@ -288,11 +293,6 @@ class Runtime(Actor):
                 break
             await asyncio.wait(ending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         await self.reset()
-        for parent in self._parents.values():
-            await parent.stop()
-        self._parents.clear()
-        with contextlib.suppress(OSError):
-            (self._folder / "environments").rmdir()
 
     async def reset(self) -> None:
         """End every environment, whatever it is doing, and wait until all have gone."""

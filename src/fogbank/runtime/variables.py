@@ -51,9 +51,7 @@ class Place:
     endpoint: str
 
 
-def variables(
-    version: FunctionVersion, place: Place, choice: Choice, credentials: Credentials
-) -> dict[str, str]:
+def variables(version: FunctionVersion, place: Place, choice: Choice, credentials: Credentials) -> dict[str, str]:
     """Everything that the environment's process finds in its environment; nothing of ours gets through."""
     opt = place.opt
     found = {
@@ -71,9 +69,7 @@ def variables(
     if choice.interpreter is not None and choice.interpreter.language == "python":
         found["PYTHONPATH"] = place.runtime
     if choice.interpreter is not None and choice.interpreter.language == "node":
-        found["NODE_PATH"] = (
-            f"{opt}/nodejs/node{choice.interpreter.minor}/node_modules:{opt}/nodejs/node_modules"
-        )
+        found["NODE_PATH"] = f"{opt}/nodejs/node{choice.interpreter.minor}/node_modules:{opt}/nodejs/node_modules"
     found |= version.environment
     found |= {
         "_HANDLER": version.handler,

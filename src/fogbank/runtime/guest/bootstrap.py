@@ -88,14 +88,11 @@ class Connection:
 
     def post(self, path, body, content_type, headers=(), ask=True):
         """Send a result or an error, and ask for the next event with it."""
-        head = (
-            "POST /2018-06-01/runtime/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
-            % (
-                path,
-                self.host,
-                content_type,
-                len(body),
-            )
+        head = "POST /2018-06-01/runtime/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
+            path,
+            self.host,
+            content_type,
+            len(body),
         )
         for name, value in headers:
             head += "%s: %s\r\n" % (name, value)
@@ -104,9 +101,7 @@ class Connection:
         self.asked = ask
         status, _, text = self.read()
         if status != 202:
-            write_text(
-                "LAMBDA_RUNTIME Failed to post handler success response. Http response code: %d.\n" % status
-            )
+            write_text("LAMBDA_RUNTIME Failed to post handler success response. Http response code: %d.\n" % status)
         return text
 
     def read(self):
@@ -340,9 +335,7 @@ def read_header(headers, name, title):
     try:
         value = json.loads(text.encode("latin-1"))
     except ValueError as error:
-        raise Fault(
-            "Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (title, error)
-        ) from error
+        raise Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (title, error)) from error
     return value if isinstance(value, dict) else {}
 
 
@@ -355,9 +348,7 @@ class Encoder:
     def __init__(self):
         runtime = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python")[2]
         self.mark = None
-        self.encode_plain = json.JSONEncoder(
-            ensure_ascii=runtime in _ASCII_RUNTIMES, default=self.other
-        ).encode
+        self.encode_plain = json.JSONEncoder(ensure_ascii=runtime in _ASCII_RUNTIMES, default=self.other).encode
 
     def other(self, value):
         if isinstance(value, decimal.Decimal):
@@ -389,15 +380,11 @@ def load_handler(name):
             "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name,
         )
     if module_name.split(".")[0] in sys.builtin_module_names:
-        raise Fault(
-            "Runtime.BuiltInModuleConflict", "Cannot use built-in module %s as a handler module" % module_name
-        )
+        raise Fault("Runtime.BuiltInModuleConflict", "Cannot use built-in module %s as a handler module" % module_name)
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise Fault(
-            "Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error)
-        ) from error
+        raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error)) from error
     except SyntaxError as error:
         trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
         raise Fault(
@@ -519,9 +506,7 @@ def start(path, offered):
     for name in [name for name in vars(main) if not name.startswith("__")]:
         delattr(main, name)  # what `import __main__` finds is no business of the function
     runtime_folder = sys.path[0]
-    extra = [
-        entry for entry in os.environ.get("PYTHONPATH", "").split(":") if entry and entry != runtime_folder
-    ]
+    extra = [entry for entry in os.environ.get("PYTHONPATH", "").split(":") if entry and entry != runtime_folder]
     forget_offered(offered, path + extra)
     sys.path[:0] = [entry for entry in path + extra if entry not in sys.path]
     sys.argv = [os.path.join(runtime_folder, "bootstrap.py")]

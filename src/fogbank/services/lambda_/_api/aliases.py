@@ -1,0 +1,142 @@
+"""Aliases: names for versions, with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.call import Call, Reply
+from fogbank.services.lambda_ import storage as rows
+from fogbank.services.lambda_._api.base import (
+    LambdaBase,
+    check_revision,
+    marker_of,
+    need_alias,
+    need_function,
+    need_version,
+    next_marker,
+)
+from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
+from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceConflictError
+from fogbank.services.lambda_.model import Alias
+from fogbank.storage import Tx
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import (
+        CreateAliasRequestTypeDef,
+        DeleteAliasRequestTypeDef,
+        GetAliasRequestTypeDef,
+        ListAliasesRequestTypeDef,
+        UpdateAliasRequestTypeDef,
+    )
+
+_PAGE = 50
+
+
+class Aliases(LambdaBase):
+    """The operations on aliases."""
+
+    async def create_alias(self, call: Call, request: CreateAliasRequestTypeDef) -> Reply:
+        """CreateAlias."""
+        given: Mapping[str, Any] = request
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        alias = Alias(
+            ref,
+            request["Name"],
+            request["FunctionVersion"],
+            given.get("Description", ""),
+            _weights(given, request["FunctionVersion"]),
+            self.kit.ids.uuid(),
+        )
+
+        async def body(tx: Tx) -> None:
+            await need_function(tx, ref)
+            if await rows.find_alias(tx, ref, alias.name) is not None:
+                raise ResourceConflictError(f"Alias already exists: {ref.arn}:{alias.name}")
+            await _check_versions(tx, alias)
+            await rows.put_alias(tx, alias)
+            self._targets.changed(tx, ref)
+
+        await self.kit.storage.transact(body)
+        return alias.render()
+
+    async def update_alias(self, call: Call, request: UpdateAliasRequestTypeDef) -> Reply:
+        """UpdateAlias."""
+        given: Mapping[str, Any] = request
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+
+        async def body(tx: Tx) -> Alias:
+            alias = await need_alias(tx, ref, request["Name"])
+            check_revision(given.get("RevisionId"), alias.revision)
+            version = given.get("FunctionVersion", alias.version)
+            weights = _weights(given, version) if "RoutingConfig" in given else alias.weights
+            changed = replace(
+                alias,
+                version=version,
+                description=given.get("Description", alias.description),
+                weights=weights,
+                revision=self.kit.ids.uuid(),
+            )
+            await _check_versions(tx, changed)
+            await rows.put_alias(tx, changed)
+            self._targets.changed(tx, ref)
+            return changed
+
+        return (await self.kit.storage.transact(body)).render()
+
+    async def get_alias(self, call: Call, request: GetAliasRequestTypeDef) -> Reply:
+        """GetAlias."""
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        return (await self.kit.storage.read(lambda tx: need_alias(tx, ref, request["Name"]))).render()
+
+    async def list_aliases(self, call: Call, request: ListAliasesRequestTypeDef) -> Reply:
+        """ListAliases: all, or those of a version."""
+        given: Mapping[str, Any] = request
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        limit = min(given.get("MaxItems", _PAGE), _PAGE)
+        version = given.get("FunctionVersion")
+        after = marker_of(given.get("Marker"), str, "")
+
+        async def body(tx: Tx) -> list[Alias]:
+            await need_function(tx, ref)
+            every = await rows.list_aliases(tx, ref, after=after, limit=100_000)
+            return [a for a in every if version is None or version == a.version or version in a.weights]
+
+        found = await self.kit.storage.read(body)
+        page = found[:limit]
+        return {
+            "Aliases": [alias.render() for alias in page],
+            "NextMarker": next_marker(page[-1].name if page else "", more=len(found) > limit),
+        }
+
+    async def delete_alias(self, call: Call, request: DeleteAliasRequestTypeDef) -> Reply:
+        """DeleteAlias: no error if there is none."""
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+
+        async def body(tx: Tx) -> None:
+            await need_function(tx, ref)
+            await rows.delete_alias(tx, ref, request["Name"])
+            self._targets.changed(tx, ref)
+
+        await self.kit.storage.transact(body)
+        return {}
+
+
+def _weights(given: Mapping[str, Any], version: str) -> dict[str, float]:
+    weights: dict[str, float] = given.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    if len(weights) > 1:
+        raise InvalidParameterValueError("Number of items in AdditionalVersionWeights cannot be greater than 1")
+    if weights and version == LATEST:
+        raise InvalidParameterValueError("$LATEST is not supported for an alias pointing to more than 1 version")
+    if version in weights:
+        raise InvalidParameterValueError(
+            f"Invalid function version {version}. Function version {version} is already included in routing "
+            "configuration."
+        )
+    return dict(weights)
+
+
+async def _check_versions(tx: Tx, alias: Alias) -> None:
+    for version in (alias.version, *alias.weights):
+        await need_version(tx, FunctionRef(alias.ref.scope, alias.ref.name, version))

@@ -1,0 +1,113 @@
+"""What the operations share: the parts that the service is made of, and the questions that many of them ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
+
+from fogbank.core.errors import ApiError, ValidationError
+from fogbank.core.models import OperationModel
+from fogbank.core.paging import InvalidTokenError, decode_token, encode_token
+from fogbank.core.validation import Problem, describe
+from fogbank.services.kit import Kit, Service
+from fogbank.services.lambda_ import storage as rows
+from fogbank.services.lambda_._code import CodeStore
+from fogbank.services.lambda_._concurrency import Concurrency
+from fogbank.services.lambda_._logs import LogBuffer
+from fogbank.services.lambda_._names import (
+    LATEST,
+    FunctionRef,
+    is_version,
+    version_number,
+)
+from fogbank.services.lambda_._targets import Targets
+from fogbank.services.lambda_.errors import (
+    FunctionNotFoundError,
+    InvalidParameterValueError,
+    PreconditionFailedError,
+    ResourceNotFoundError,
+)
+from fogbank.services.lambda_.model import Alias, Function, Version
+from fogbank.storage import Tx
+
+T = TypeVar("T")
+_ENUM = re.compile(r"Member must satisfy enum value set: (\[.*\])", re.DOTALL)
+
+
+class LambdaBase(Service):
+    """The service's parts."""
+
+    name: ClassVar[str] = "lambda"
+
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit)
+        self._code = CodeStore(kit.blobs, kit.config.data / "lambda")
+        self._targets = Targets(kit.storage, self._code)
+        self._concurrency = Concurrency(kit.storage, kit.config.max_environments)
+        self._logs = LogBuffer(kit.cloud, kit.clock)
+
+    def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:  # noqa: ARG002
+        """Lambda words a bad runtime in its own way; everything else as AWS's services do."""
+        text = describe(problems)
+        if len(problems) == 1 and "at 'runtime' failed to satisfy constraint" in text:
+            found = _ENUM.search(text)
+            if found:
+                value = text.partition("Value '")[2].partition("'")[0]
+                return InvalidParameterValueError(
+                    f"Value {value} at 'runtime' failed to satisfy constraint: "
+                    f"Member must satisfy enum value set: {found[1]} or be a valid ARN"
+                )
+        return ValidationError(text)
+
+
+async def need_function(tx: Tx, ref: FunctionRef) -> Function:
+    """The function, or `FunctionNotFoundError`."""
+    found = await rows.find_function(tx, ref)
+    if found is None:
+        raise FunctionNotFoundError(ref.qualified_arn)
+    return found
+
+
+async def need_version(tx: Tx, ref: FunctionRef) -> Version:
+    """The version that a reference leads to, through an alias if it names one."""
+    name = ref.qualifier or LATEST
+    if not is_version(name):
+        alias = await rows.find_alias(tx, ref, name)
+        if alias is None:
+            raise FunctionNotFoundError(ref.qualified_arn)
+        name = alias.version
+    found = await rows.find_version(tx, ref, version_number(name))
+    if found is None:
+        raise FunctionNotFoundError(ref.qualified_arn)
+    return found
+
+
+async def need_alias(tx: Tx, ref: FunctionRef, name: str) -> Alias:
+    """The alias, or `ResourceNotFoundError`."""
+    await need_function(tx, ref)
+    found = await rows.find_alias(tx, ref, name)
+    if found is None:
+        raise ResourceNotFoundError(f"Cannot find alias arn: {ref.arn}:{name}")
+    return found
+
+
+def check_revision(given: str | None, latest: str) -> None:
+    """The caller's idea of the latest revision must be right, if it has one."""
+    if given is not None and given != latest:
+        raise PreconditionFailedError
+
+
+def marker_of(token: str | None, kind: type[T], beginning: T) -> T:
+    """Where a listing goes on."""
+    if not token:
+        return beginning
+    try:
+        return decode_token(token, kind)
+    except InvalidTokenError:
+        raise InvalidParameterValueError("Marker is not valid.") from None
+
+
+def next_marker(position: object, *, more: bool) -> str | None:
+    """The token of the next page, if there is one."""
+    return encode_token(position) if more else None

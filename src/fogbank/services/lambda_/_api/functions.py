@@ -1,0 +1,360 @@
+"""Functions: create, update, read, list, delete; and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.call import Call, Reply
+from fogbank.core.config import Auth
+from fogbank.core.errors import ApiError, NotImplementedByFogbank
+from fogbank.runtime import RuntimeUnavailableError
+from fogbank.services.lambda_ import _archive, _rules
+from fogbank.services.lambda_ import storage as rows
+from fogbank.services.lambda_._api.base import (
+    LambdaBase,
+    check_revision,
+    marker_of,
+    need_function,
+    need_version,
+    next_marker,
+)
+from fogbank.services.lambda_._layers import layer_settings
+from fogbank.services.lambda_._names import LATEST, FunctionRef, is_version, parse_function, version_number
+from fogbank.services.lambda_._targets import key_of
+from fogbank.services.lambda_.errors import (
+    FunctionNotFoundError,
+    InvalidParameterValueError,
+    ResourceConflictError,
+)
+from fogbank.services.lambda_.model import (
+    Code,
+    Function,
+    Version,
+    render,
+    render_created,
+    render_listed,
+    render_updated,
+)
+from fogbank.storage import Tx
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import (
+        CreateFunctionRequestTypeDef,
+        DeleteFunctionRequestTypeDef,
+        GetFunctionConfigurationRequestTypeDef,
+        GetFunctionRequestTypeDef,
+        ListFunctionsRequestTypeDef,
+        ListVersionsByFunctionRequestTypeDef,
+        PublishVersionRequestTypeDef,
+        UpdateFunctionCodeRequestTypeDef,
+        UpdateFunctionConfigurationRequestTypeDef,
+    )
+
+LOCAL_BUCKET = "fogbank-local"
+"""A bucket that is none: its keys are absolute paths of folders on this machine, packed as they are."""
+_PAGE = 50
+
+
+class Functions(LambdaBase):
+    """The operations on functions and versions."""
+
+    async def create_function(self, call: Call, request: CreateFunctionRequestTypeDef) -> Reply:
+        """CreateFunction."""
+        given: Mapping[str, Any] = request
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        _rules.check_name(ref.name)
+        config = _rules.merge({}, _rules.settings(given, creating=True))
+        tags = request.get("Tags", {})
+        _rules.check_tags(tags)
+        await self._check_runtime(config["Runtime"])
+        code = await self._store(call, given["Code"], "CreateFunction")
+        now = self.kit.clock.millis()
+        published = request.get("Publish", False)
+
+        async def body(tx: Tx) -> Version:
+            if await rows.find_function(tx, ref) is not None:
+                raise ResourceConflictError(f"Function already exist: {ref.name}")
+            kept = _rules.merge(config, await layer_settings(tx, call.scope, given.get("Layers")))
+            latest = Version(ref, 0, kept, code, self.kit.ids.uuid(), now)
+            await rows.put_version(tx, latest)
+            await rows.put_function(tx, Function(ref, now, int(published), None, tags))
+            self._targets.changed(tx, ref)
+            if not published:
+                return latest
+            first = replace(latest, number=1, revision=self.kit.ids.uuid())
+            await rows.put_version(tx, first)
+            return first
+
+        made = await self.kit.storage.transact(body)
+        self._prepare(config["Runtime"])
+        return render_created(made, published=published)
+
+    async def _check_runtime(self, runtime: str) -> None:
+        try:
+            await self.kit.runtime.check(runtime)
+        except RuntimeUnavailableError as error:
+            raise InvalidParameterValueError(str(error)) from error
+
+    def _prepare(self, runtime: str) -> None:
+        """Start the prepared parent beside the answer: the first event should not wait for it."""
+        if self.running:
+            self.spawn(self.kit.runtime.prepare(runtime), name="lambda-prepare")
+
+    async def _store(self, call: Call, given: Mapping[str, Any], operation: str) -> Code:
+        """The package that a request brings or points to, stored."""
+        if given.get("ImageUri"):
+            raise NotImplementedByFogbank("Fogbank does not run container images (ImageUri) yet")
+        if given.get("S3ObjectStorageMode", "COPY") != "COPY":
+            raise NotImplementedByFogbank("Fogbank does not implement S3ObjectStorageMode REFERENCE yet")
+        if given.get("SourceKMSKeyArn"):
+            raise NotImplementedByFogbank("Fogbank does not implement SourceKMSKeyArn yet")
+        in_bucket = "S3Bucket" in given or "S3Key" in given
+        if "ZipFile" in given:
+            if in_bucket:
+                raise InvalidParameterValueError(
+                    "Please do not provide other FunctionCode parameters when providing a ZipFile."
+                )
+            _archive.check_upload(given["ZipFile"], operation)
+            return await self._code.store(given["ZipFile"])
+        if not in_bucket:
+            raise InvalidParameterValueError("Please provide a source for function code.")
+        if not given.get("S3Bucket") or not given.get("S3Key"):
+            raise InvalidParameterValueError("Both S3Bucket and S3Key must be provided.")
+        if given["S3Bucket"] == LOCAL_BUCKET:
+            return await self._code.store(await self._pack(given["S3Key"]))
+        return await self._code.store(await self._download(call, given))
+
+    async def _pack(self, folder: str) -> bytes:
+        if self.kit.config.auth is not Auth.LOCAL:
+            raise InvalidParameterValueError(
+                f"code from local folders ({LOCAL_BUCKET}) is taken only with --auth local"
+            )
+        return await self._code.pack(folder)
+
+    async def _download(self, call: Call, given: Mapping[str, Any]) -> bytes:
+        request = {"Bucket": given["S3Bucket"], "Key": given["S3Key"]}
+        if given.get("S3ObjectVersion"):
+            request["VersionId"] = given["S3ObjectVersion"]
+        try:
+            reply = await self.kit.cloud.call(call.scope, "s3", "GetObject", request, trace=call.trace)
+        except NotImplementedByFogbank:
+            raise
+        except ApiError as error:
+            raise InvalidParameterValueError(
+                f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
+            ) from error
+        body = reply["Body"]
+        if isinstance(body, bytes):
+            return body
+        return b"".join([piece async for piece in body])
+
+    async def update_function_code(self, call: Call, request: UpdateFunctionCodeRequestTypeDef) -> Reply:
+        """UpdateFunctionCode."""
+        given: Mapping[str, Any] = request
+        if given.get("PublishTo"):
+            raise NotImplementedByFogbank("Fogbank does not implement the PublishTo of a function yet")
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        code = await self._store(call, given, "UpdateFunctionCode")
+
+        def change(latest: Version) -> Version:
+            architectures = given.get("Architectures")
+            config = {**latest.config, "Architectures": architectures} if architectures else latest.config
+            return replace(latest, code=code, config=config)
+
+        return await self._update(
+            ref, change, given.get("RevisionId"), publish=given.get("Publish", False), dry=given.get("DryRun", False)
+        )
+
+    async def update_function_configuration(
+        self, call: Call, request: UpdateFunctionConfigurationRequestTypeDef
+    ) -> Reply:
+        """UpdateFunctionConfiguration."""
+        given: Mapping[str, Any] = request
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        changes = _rules.settings(given, creating=False)
+        if "Runtime" in changes:
+            await self._check_runtime(changes["Runtime"])
+        layers: dict[str, Any] = {}
+        if "Layers" in given:
+            layers = await self.kit.storage.read(lambda tx: layer_settings(tx, call.scope, given["Layers"]))
+
+        def change(latest: Version) -> Version:
+            return replace(latest, config=_rules.merge(latest.config, {**changes, **layers}))
+
+        return await self._update(ref, change, given.get("RevisionId"), publish=False, dry=False)
+
+    async def _update(self, ref: FunctionRef, change: Any, revision: str | None, *, publish: bool, dry: bool) -> Reply:
+        """Change $LATEST; its environments finish what they run, and go."""
+        now = self.kit.clock.millis()
+
+        async def body(tx: Tx) -> tuple[Version, Version, Version | None]:
+            function = await need_function(tx, ref)
+            latest = await need_version(tx, ref)
+            check_revision(revision, latest.revision)
+            changed: Version = replace(change(latest), revision=self.kit.ids.uuid(), modified=now)
+            if dry:
+                return latest, changed, None
+            await rows.put_version(tx, changed)
+            self._targets.changed(tx, ref)
+            made = await self._publish(tx, function, changed, None) if publish else None
+            return latest, changed, made
+
+        before, changed, made = await self.kit.storage.transact(body)
+        if not dry:
+            self.kit.runtime.retire(key_of(before))
+            self._prepare(changed.config["Runtime"])
+        if made is not None:
+            return {**render_updated(made), "FunctionArn": made.qualified_arn}
+        return render_updated(changed)
+
+    async def _publish(self, tx: Tx, function: Function, latest: Version, description: str | None) -> Version:
+        """A version of what $LATEST is now; the last one again if nothing has changed since."""
+        last = await rows.last_published(tx, function.ref)
+        config = dict(latest.config)
+        if description is not None:
+            config["Description"] = description
+        if last is not None and last.code == latest.code and _same(last.config, latest.config):
+            return last
+        number = function.last_version + 1
+        made = replace(
+            latest, number=number, config=config, revision=self.kit.ids.uuid(), modified=self.kit.clock.millis()
+        )
+        await rows.put_version(tx, made)
+        await rows.put_function(tx, replace(function, last_version=number))
+        return made
+
+    async def publish_version(self, call: Call, request: PublishVersionRequestTypeDef) -> Reply:
+        """PublishVersion."""
+        given: Mapping[str, Any] = request
+        if given.get("PublishTo"):
+            raise NotImplementedByFogbank("Fogbank does not implement the PublishTo of a function yet")
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+
+        async def body(tx: Tx) -> tuple[Version, bool]:
+            function = await need_function(tx, ref)
+            latest = await need_version(tx, ref)
+            check_revision(given.get("RevisionId"), latest.revision)
+            sha256 = given.get("CodeSha256")
+            if sha256 and sha256 != latest.code.sha256:
+                raise InvalidParameterValueError(
+                    f"CodeSHA256 ({sha256}) is different from current CodeSHA256 in $LATEST ({latest.code.sha256}). "
+                    "Please try again with the CodeSHA256 in $LATEST."
+                )
+            self._targets.changed(tx, ref)
+            made = await self._publish(tx, function, latest, given.get("Description"))
+            return made, made.number > function.last_version
+
+        made, new = await self.kit.storage.transact(body)
+        return render_created(made, published=True) if new else render(made)
+
+    async def get_function(self, call: Call, request: GetFunctionRequestTypeDef) -> Reply:
+        """GetFunction."""
+        ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
+        function, version = await self.kit.storage.read(lambda tx: _both(tx, ref))
+        location = f"{self.kit.config.endpoint}/_fogbank/lambda/code/{version.code.digest}"
+        reply: Reply = {
+            "Configuration": render(version, arn=ref.qualified_arn),
+            "Code": {"RepositoryType": "S3", "Location": location},
+        }
+        if function.tags:
+            reply["Tags"] = dict(function.tags)
+        if function.reserved is not None:
+            reply["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
+        return reply
+
+    async def get_function_configuration(self, call: Call, request: GetFunctionConfigurationRequestTypeDef) -> Reply:
+        """GetFunctionConfiguration."""
+        ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
+        _, version = await self.kit.storage.read(lambda tx: _both(tx, ref))
+        return render(version, arn=ref.qualified_arn)
+
+    async def list_functions(self, call: Call, request: ListFunctionsRequestTypeDef) -> Reply:
+        """ListFunctions: $LATEST of each, or every version."""
+        given: Mapping[str, Any] = request
+        limit = min(given.get("MaxItems", _PAGE), _PAGE)
+        if given.get("MasterRegion") and given.get("FunctionVersion") != "ALL":
+            raise InvalidParameterValueError("FunctionVersion must be set to ALL when MasterRegion is specified.")
+        every = given.get("FunctionVersion") == "ALL"
+        after = marker_of(given.get("Marker"), tuple[str, int], ("", -1))
+
+        async def body(tx: Tx) -> list[Version]:
+            if every:
+                return await rows.list_all_versions(tx, call.scope, after=after, limit=limit + 1)
+            return await rows.list_functions(tx, call.scope, after=after[0], limit=limit + 1)
+
+        found = await self.kit.storage.read(body)
+        return _page(found, limit, "Functions", qualified=every)
+
+    async def list_versions_by_function(self, call: Call, request: ListVersionsByFunctionRequestTypeDef) -> Reply:
+        """ListVersionsByFunction."""
+        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        limit = min(request.get("MaxItems", _PAGE), _PAGE)
+        _, after = marker_of(request.get("Marker"), tuple[str, int], ("", -1))
+
+        async def body(tx: Tx) -> list[Version]:
+            await need_function(tx, ref)
+            return await rows.list_versions(tx, ref, after=after, limit=limit + 1)
+
+        return _page(await self.kit.storage.read(body), limit, "Versions", qualified=True)
+
+    async def delete_function(self, call: Call, request: DeleteFunctionRequestTypeDef) -> Reply:
+        """DeleteFunction: all of it, or one version."""
+        ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
+        if ref.qualifier == LATEST:
+            raise InvalidParameterValueError("$LATEST version cannot be deleted without deleting the function.")
+        if ref.qualifier is not None and not is_version(ref.qualifier):
+            raise InvalidParameterValueError("Deletion of aliases is not currently supported.")
+
+        async def body(tx: Tx) -> Sequence[Version]:
+            if await rows.find_function(tx, ref) is None:
+                raise FunctionNotFoundError(ref.qualified_arn)
+            self._targets.changed(tx, ref)
+            if ref.qualifier is not None:
+                return await self._delete_version(tx, ref)
+            gone = await rows.list_versions(tx, ref, after=-1, limit=100_000)
+            await rows.delete_function(tx, ref)
+            self._concurrency.changed(tx, ref.scope)
+            return gone
+
+        for version in await self.kit.storage.transact(body):
+            self.kit.runtime.retire(key_of(version))
+        return {"StatusCode": 204}
+
+    async def _delete_version(self, tx: Tx, ref: FunctionRef) -> list[Version]:
+        number = version_number(ref.qualifier or LATEST)
+        version = await rows.find_version(tx, ref, number)
+        if version is None:
+            return []
+        for alias in await rows.list_aliases(tx, ref, after="", limit=100_000):
+            if ref.qualifier == alias.version or ref.qualifier in alias.weights:
+                raise ResourceConflictError(
+                    "The version could not be deleted because it is referenced by the following alias: "
+                    f"{alias.name}. Please update the alias to a different version and try again."
+                )
+        await rows.delete_version(tx, ref, number)
+        return [version]
+
+
+async def _both(tx: Tx, ref: FunctionRef) -> tuple[Function, Version]:
+    function = await rows.find_function(tx, ref)
+    if function is None:
+        raise FunctionNotFoundError(ref.qualified_arn)
+    return function, await need_version(tx, ref)
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configurations differ in nothing but the description, which publishing may set."""
+    return {**one, "Description": ""} == {**other, "Description": ""}
+
+
+def _page(found: Sequence[Version], limit: int, member: str, *, qualified: bool) -> Reply:
+    page = found[:limit]
+    more = len(found) > limit
+    last = (page[-1].ref.name, page[-1].number) if page else ("", -1)
+    return {
+        member: [render_listed(version, qualified=qualified) for version in page],
+        "NextMarker": next_marker(last, more=more),
+    }

@@ -1,0 +1,231 @@
+"""Resource policies of functions, their tags, and settings of a function as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.arn import Arn
+from fogbank.core.call import Call, Reply
+from fogbank.services.lambda_ import _archive, _policy, _rules
+from fogbank.services.lambda_ import storage as rows
+from fogbank.services.lambda_._api.base import LambdaBase, check_revision, need_function, need_version
+from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
+from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceNotFoundError
+from fogbank.services.lambda_.storage import Policy
+from fogbank.storage import Tx
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import (
+        AddPermissionRequestTypeDef,
+        DeleteFunctionConcurrencyRequestTypeDef,
+        GetFunctionConcurrencyRequestTypeDef,
+        GetPolicyRequestTypeDef,
+        ListTagsRequestTypeDef,
+        PutFunctionConcurrencyRequestTypeDef,
+        RemovePermissionRequestTypeDef,
+        TagResourceRequestTypeDef,
+        UntagResourceRequestTypeDef,
+    )
+
+MAX_CODE_STORAGE = 80_530_636_800
+"""Bytes of code that an account may store in a region (75 GB)."""
+
+
+class Permissions(LambdaBase):
+    """The operations on policies, tags, concurrency and the account."""
+
+    async def add_permission(self, call: Call, request: AddPermissionRequestTypeDef) -> Reply:
+        """AddPermission."""
+        given: Mapping[str, Any] = request
+        ref = self._policy_ref(call, given)
+        statement = _policy.function_statement(given, ref.qualified_arn, call.scope.partition)
+
+        async def body(tx: Tx) -> None:
+            await need_function(tx, ref)
+            await need_version(tx, ref)
+            policy = await rows.find_policy(tx, ref) or Policy([], "")
+            check_revision(given.get("RevisionId"), policy.revision)
+            statements = _policy.add(policy.statements, statement)
+            await rows.put_policy(tx, ref, statements, self.kit.ids.uuid())
+
+        await self.kit.storage.transact(body)
+        return {"Statement": _policy.text(statement)}
+
+    async def remove_permission(self, call: Call, request: RemovePermissionRequestTypeDef) -> Reply:
+        """RemovePermission."""
+        given: Mapping[str, Any] = request
+        ref = self._policy_ref(call, given)
+
+        async def body(tx: Tx) -> None:
+            await need_function(tx, ref)
+            policy = await rows.find_policy(tx, ref)
+            if policy is None:
+                raise ResourceNotFoundError("No policy is associated with the given resource.")
+            check_revision(given.get("RevisionId"), policy.revision)
+            statements = _policy.remove(policy.statements, given["StatementId"])
+            await rows.put_policy(tx, ref, statements, self.kit.ids.uuid())
+
+        await self.kit.storage.transact(body)
+        return {}
+
+    async def get_policy(self, call: Call, request: GetPolicyRequestTypeDef) -> Reply:
+        """GetPolicy."""
+        ref = self._policy_ref(call, request)
+
+        async def body(tx: Tx) -> Policy | None:
+            await need_function(tx, ref)
+            return await rows.find_policy(tx, ref)
+
+        policy = await self.kit.storage.read(body)
+        if policy is None:
+            raise ResourceNotFoundError("The resource you requested does not exist.")
+        return {"Policy": _policy.document(policy.statements), "RevisionId": policy.revision}
+
+    @staticmethod
+    def _policy_ref(call: Call, given: Mapping[str, Any]) -> FunctionRef:
+        ref = parse_function(call.scope, given["FunctionName"], given.get("Qualifier"))
+        if ref.qualifier == LATEST:
+            raise InvalidParameterValueError("We currently do not support adding policies for $LATEST.")
+        return ref
+
+    # -- tags -----------------------------------------------------------------------------------------------
+
+    async def tag_resource(self, call: Call, request: TagResourceRequestTypeDef) -> Reply:
+        """TagResource."""
+        added = request["Tags"]
+
+        def change(tags: Mapping[str, str]) -> dict[str, str]:
+            merged = {**tags, **added}
+            _rules.check_tags(merged)
+            return merged
+
+        await self._retag(call, request["Resource"], change)
+        return {}
+
+    async def untag_resource(self, call: Call, request: UntagResourceRequestTypeDef) -> Reply:
+        """UntagResource."""
+        removed = set(request["TagKeys"])
+        if not removed:
+            raise InvalidParameterValueError(
+                "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: "
+                "Member must not be null"
+            )
+        await self._retag(
+            call, request["Resource"], lambda tags: {name: tags[name] for name in tags if name not in removed}
+        )
+        return {}
+
+    async def list_tags(self, call: Call, request: ListTagsRequestTypeDef) -> Reply:
+        """ListTags."""
+        arn = request["Resource"]
+
+        async def body(tx: Tx) -> Mapping[str, str]:
+            if uuid := _mapping_uuid(arn):
+                return (await self._need_mapping(tx, call, uuid)).tags
+            return (await need_function(tx, _tagged(call, arn))).tags
+
+        return {"Tags": dict(await self.kit.storage.read(body))}
+
+    async def _retag(self, call: Call, arn: str, change: Any) -> None:
+        async def body(tx: Tx) -> None:
+            if uuid := _mapping_uuid(arn):
+                mapping = await self._need_mapping(tx, call, uuid)
+                await rows.put_mapping(tx, replace(mapping, tags=change(mapping.tags)))
+                return
+            function = await need_function(tx, _tagged(call, arn))
+            await rows.put_function(tx, replace(function, tags=change(function.tags)))
+
+        await self.kit.storage.transact(body)
+
+    @staticmethod
+    async def _need_mapping(tx: Tx, call: Call, uuid: str) -> rows.SourceMapping:
+        mapping = await rows.find_mapping(tx, call.scope, uuid)
+        if mapping is None:
+            raise ResourceNotFoundError("The resource you requested does not exist.")
+        return mapping
+
+    # -- concurrency ------------------------------------------------------------------------------------------
+
+    async def put_function_concurrency(self, call: Call, request: PutFunctionConcurrencyRequestTypeDef) -> Reply:
+        """PutFunctionConcurrency."""
+        wanted = request["ReservedConcurrentExecutions"]
+        ref = parse_function(call.scope, request["FunctionName"])
+        _unqualified(ref)
+
+        async def body(tx: Tx) -> None:
+            function = await need_function(tx, ref)
+            _, _, reserved = await rows.usage(tx, ref.scope)
+            others = reserved - (function.reserved or 0)
+            if self._concurrency.limit - others - wanted < self._concurrency.floor:
+                raise InvalidParameterValueError(
+                    "Specified ReservedConcurrentExecutions for function decreases account's "
+                    f"UnreservedConcurrentExecution below its minimum value of [{self._concurrency.floor}]."
+                )
+            await rows.put_function(tx, replace(function, reserved=wanted))
+            self._targets.changed(tx, ref)
+            self._concurrency.changed(tx, ref.scope)
+
+        await self.kit.storage.transact(body)
+        return {"ReservedConcurrentExecutions": wanted}
+
+    async def get_function_concurrency(self, call: Call, request: GetFunctionConcurrencyRequestTypeDef) -> Reply:
+        """GetFunctionConcurrency."""
+        ref = parse_function(call.scope, request["FunctionName"])
+        function = await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        return {} if function.reserved is None else {"ReservedConcurrentExecutions": function.reserved}
+
+    async def delete_function_concurrency(self, call: Call, request: DeleteFunctionConcurrencyRequestTypeDef) -> Reply:
+        """DeleteFunctionConcurrency."""
+        ref = parse_function(call.scope, request["FunctionName"])
+        _unqualified(ref)
+
+        async def body(tx: Tx) -> None:
+            function = await need_function(tx, ref)
+            await rows.put_function(tx, replace(function, reserved=None))
+            self._targets.changed(tx, ref)
+            self._concurrency.changed(tx, ref.scope)
+
+        await self.kit.storage.transact(body)
+        return {}
+
+    async def get_account_settings(self, call: Call, request: Mapping[str, Any]) -> Reply:  # noqa: ARG002
+        """GetAccountSettings."""
+        functions, size, reserved = await self.kit.storage.read(lambda tx: rows.usage(tx, call.scope))
+        limit = self._concurrency.limit
+        return {
+            "AccountLimit": {
+                "TotalCodeSize": MAX_CODE_STORAGE,
+                "CodeSizeUnzipped": _archive.MAX_UNZIPPED,
+                "CodeSizeZipped": _archive.MAX_UPLOAD,
+                "ConcurrentExecutions": limit,
+                "UnreservedConcurrentExecutions": limit - reserved,
+            },
+            "AccountUsage": {"TotalCodeSize": size, "FunctionCount": functions},
+        }
+
+
+def _unqualified(ref: FunctionRef) -> None:
+    if ref.qualifier is not None:
+        raise InvalidParameterValueError(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+            "operation. Please specify either a function name or an unqualified function ARN."
+        )
+
+
+def _mapping_uuid(arn: str) -> str:
+    resource = Arn.parse(arn).resource
+    prefix = "event-source-mapping:"
+    return resource.removeprefix(prefix) if resource.startswith(prefix) else ""
+
+
+def _tagged(call: Call, arn: str) -> FunctionRef:
+    ref = parse_function(call.scope, arn) if ":function:" in arn else None
+    if ref is None:
+        raise ResourceNotFoundError("The resource you requested does not exist.")
+    if ref.qualifier is not None:
+        raise InvalidParameterValueError(
+            "Tags on function aliases and versions are not supported. Please specify either a function ARN."
+        )
+    return ref

@@ -1,0 +1,50 @@
+"""The Lambda service: its operations (`_api/`), put together, and its life."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fogbank.services.lambda_ import storage as rows
+from fogbank.services.lambda_._api.aliases import Aliases
+from fogbank.services.lambda_._api.invocation import Invocation
+from fogbank.services.lambda_._api.layers import Layers
+from fogbank.services.lambda_._api.mappings import Mappings
+from fogbank.services.lambda_._api.permissions import Permissions
+from fogbank.services.lambda_.worker import Pollers
+
+if TYPE_CHECKING:
+    from fogbank.services.kit import Kit
+
+
+class Lambda(Layers, Aliases, Permissions, Mappings, Invocation):
+    """Functions, their versions and aliases, invocation, layers, policies and event source mappings."""
+
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit)
+        self._pollers = Pollers(kit, self._runner)
+        kit.runtime.sink = self._logs
+
+    async def on_start(self) -> None:
+        """Begin to write logs and to poll; have the prepared parents of existing functions ready."""
+        self._code.prepare()
+        await self._logs.start()
+        await self._pollers.start()
+        await self._code.sweep(await self.kit.storage.read(rows.digests))
+        for mapping in await self.kit.storage.read(rows.all_mappings):
+            self._pollers.apply(mapping)
+        for runtime in await self.kit.storage.read(rows.runtimes):
+            self._prepare(runtime)
+
+    async def on_stop(self) -> None:
+        """Finish the batches under way and the environments' last events, then write what they said."""
+        await self._pollers.stop()
+        await self.kit.runtime.finish()
+        await self._logs.stop()
+
+    async def on_reset(self) -> None:
+        """Stop everything that runs; the tables are empty."""
+        self._targets.forget_all()
+        self._concurrency.forget()
+        await self._pollers.clear()
+        await self.kit.runtime.reset()
+        self._logs.forget()

@@ -1,0 +1,118 @@
+"""The errors of Lambda.
+
+LambdaError                          every one carries `Type`: `User`, or `Service` for our own faults
+├── InvalidParameterValueError       a value that the documentation rules out
+├── InvalidRequestContentError       a payload or client context that is not JSON
+├── RequestTooLargeError             a payload past the quota
+├── ResourceNotFoundError
+│   └── FunctionNotFoundError
+├── ResourceConflictError            it exists already, or is in use
+├── ResourceInUseError
+├── PreconditionFailedError          the revision is not the latest
+├── PolicyLengthExceededError
+├── CodeStorageExceededError
+└── TooManyRequestsError             throttled, with the reason
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from fogbank.core.errors import ApiError
+
+
+class LambdaError(ApiError):
+    """An error of Lambda."""
+
+    def __init__(self, message: str, **members: Any) -> None:
+        super().__init__(message, Type="User" if self.status < 500 else "Service", **members)
+
+
+class InvalidParameterValueError(LambdaError):
+    """A value that the documentation rules out."""
+
+    code = "InvalidParameterValueException"
+
+
+class InvalidRequestContentError(LambdaError):
+    """A payload or client context that is not JSON."""
+
+    code = "InvalidRequestContentException"
+
+
+class RequestTooLargeError(LambdaError):
+    """A payload past the quota."""
+
+    code = "RequestTooLargeException"
+    status = 413
+
+
+class ResourceNotFoundError(LambdaError):
+    """There is no such thing."""
+
+    code = "ResourceNotFoundException"
+    status = 404
+
+
+class FunctionNotFoundError(ResourceNotFoundError):
+    """There is no such function, version or alias."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"Function not found: {arn}")
+
+
+class ResourceConflictError(LambdaError):
+    """It exists already, or something else keeps it."""
+
+    code = "ResourceConflictException"
+    status = 409
+
+
+class ResourceInUseError(LambdaError):
+    """Something else is being done with it."""
+
+    code = "ResourceInUseException"
+
+
+class PreconditionFailedError(LambdaError):
+    """The revision is not the latest."""
+
+    code = "PreconditionFailedException"
+    status = 412
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The Revision Id provided does not match the latest Revision Id. "
+            "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+        )
+
+
+class PolicyLengthExceededError(LambdaError):
+    """A resource policy of more than 20 KB."""
+
+    code = "PolicyLengthExceededException"
+
+
+class CodeStorageExceededError(LambdaError):
+    """More code than an account may store."""
+
+    code = "CodeStorageExceededException"
+
+
+class ThrottleReason(StrEnum):
+    """Why a request was throttled."""
+
+    FUNCTION = "ReservedFunctionConcurrentInvocationLimitExceeded"
+    ACCOUNT = "ConcurrentInvocationLimitExceeded"
+
+
+class TooManyRequestsError(LambdaError):
+    """Throttled."""
+
+    code = "TooManyRequestsException"
+    status = 429
+
+    def __init__(self, reason: ThrottleReason) -> None:
+        super().__init__("Rate Exceeded.", Reason=reason.value)
+        self.reason = reason
