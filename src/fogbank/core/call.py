@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
@@ -21,9 +21,8 @@ class Principal:
 ANONYMOUS = Principal()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One API call under way."""
+class Call(NamedTuple):
+    """One API call under way. A tuple, not a frozen dataclass: one is made for every call, at a third of the cost."""
 
     scope: Scope
     service: str

@@ -6,6 +6,7 @@ import os
 import random
 from typing import Protocol
 
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -51,7 +52,7 @@ class Ids:
     def uuid(self) -> str:
         """A version 4 UUID in its 36-character form (RFC 9562)."""
         h = self._source.randbytes(16).hex()
-        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
+        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:]}"
 
     def code(self, n: int) -> str:
         """`n` upper-case letters and digits, as in access keys and generated resource names."""
