@@ -1,0 +1,180 @@
+"""PutEvents, TestEventPattern, and events that come from another bus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fogbank.core.errors import NotImplementedByFogbank
+from fogbank.core.patterns import compile_pattern
+from fogbank.core.trace import Trace
+from fogbank.delivery import PermanentError, Route
+from fogbank.services.events import storage as rows
+from fogbank.services.events._api.operations import Operations
+from fogbank.services.events._api.rules import check_pattern
+from fogbank.services.events._router import Accepted, encode, route
+from fogbank.services.events.errors import ValidationError
+from fogbank.services.events.model import (
+    MALFORMED,
+    MAX_ENTRIES_SIZE,
+    BusKey,
+    Refused,
+    entry_size,
+    envelope,
+    read_entry,
+    timestamp,
+)
+from fogbank.services.events.worker import ARCHIVES_TOPIC
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from types_boto3_events.type_defs import PutEventsRequestTypeDef, TestEventPatternRequestTypeDef
+
+    from fogbank.core.call import Call, Reply
+    from fogbank.delivery import Attempt
+    from fogbank.storage import Tx
+
+_MANDATORY = ("id", "account", "source", "time", "region", "resources", "detail-type")
+_decode = msgspec.json.Decoder().decode
+
+
+class PublishingOperations(Operations):
+    """Take events, and let rules and archives have them."""
+
+    async def put_events(self, call: Call, request: PutEventsRequestTypeDef) -> Reply:
+        """Take up to ten events; what follows from them is committed before the answer.
+
+        An entry that is not in order is refused by itself. An event for a bus that does not exist is taken and goes
+        nowhere, as in AWS.
+        """
+        if "EndpointId" in request:
+            raise NotImplementedByFogbank("Fogbank does not implement EndpointId of events.PutEvents yet")
+        entries = request["Entries"]
+        if sum(entry_size(entry) for entry in entries) >= MAX_ENTRIES_SIZE:
+            raise ValidationError("Total size of the entries in the request is over the limit.")
+        now = self._clock.time()
+        results = []
+        accepted = Accepted([], [])
+        for entry in entries:
+            event = self._event(call, entry, now)
+            if type(event) is Refused:
+                results.append(event.result)
+                continue
+            assert type(event) is tuple, "an event and its JSON"
+            results.append({"EventId": event[0]["id"]})
+            await self._accept(call, entry, *event, now, accepted)
+        await self._commit(accepted)
+        failed = sum("ErrorCode" in result for result in results)
+        return {"FailedEntryCount": failed, "Entries": results}
+
+    async def test_event_pattern(self, call: Call, request: TestEventPatternRequestTypeDef) -> Reply:  # noqa: ARG002
+        """Whether a pattern matches an event."""
+        check_pattern(request["EventPattern"])
+        try:
+            event = _decode(request["Event"])
+        except (msgspec.DecodeError, RecursionError):
+            raise ValidationError("Parameter Event is not valid. Reason: Event is not valid JSON.") from None
+        if type(event) is not dict:
+            raise ValidationError("Parameter Event is not valid. Reason: Event is not a JSON object.")
+        missing = [name for name in _MANDATORY if name not in event]
+        if missing:
+            raise ValidationError(
+                f"Parameter Event is not valid. Reason: The field {missing[0]} is mandatory and missing."
+            )
+        return {"Result": compile_pattern(request["EventPattern"]).matches(event)}
+
+    def _event(self, call: Call, entry: Mapping[str, Any], now: float) -> tuple[dict[str, Any], bytes] | Refused:
+        """The event that an entry makes, with its JSON."""
+        detail = read_entry(entry, by_service=bool(call.principal.service))
+        if type(detail) is Refused:
+            return detail
+        event = envelope(
+            call.scope,
+            self._ids.uuid(),
+            source=entry["Source"],
+            detail_type=entry["DetailType"],
+            detail=detail,
+            time=timestamp(entry.get("Time", now)),
+            resources=entry.get("Resources", []),
+        )
+        try:
+            return event, encode(event)
+        except (RecursionError, UnicodeError):
+            return MALFORMED
+
+    async def _accept(
+        self,
+        call: Call,
+        entry: Mapping[str, Any],
+        event: dict[str, Any],
+        payload: bytes,
+        now: float,
+        accepted: Accepted,
+    ) -> None:
+        bus = await self._router.bus(BusKey.of(call.scope, entry.get("EventBusName")))
+        if bus is None:
+            return
+        header = entry.get("TraceHeader")
+        found = route(
+            bus,
+            event,
+            payload,
+            (Trace.parse(header) or call.trace) if header else call.trace,
+            ingested=timestamp(now),
+            now=int(now * 1000),
+            event_time=int(entry.get("Time", now) * 1000),
+        )
+        accepted.messages += found.messages
+        accepted.archived += found.archived
+
+    async def forward(self, attempt: Attempt) -> None:
+        """Take an event from another bus as it is."""
+        message = attempt.message
+        event = _decode(message.payload)
+        bus = await self._router.bus(BusKey.of(message.scope, message.target))
+        if bus is None:
+            raise PermanentError("ResourceNotFoundException", f"Event bus {message.target} does not exist.")
+        now = self._clock.time()
+        accepted = route(
+            bus,
+            event,
+            message.payload,
+            message.trace,
+            ingested=timestamp(now),
+            now=int(now * 1000),
+            event_time=int(attempt.enqueued * 1000),
+            forwarded=True,
+        )
+        await self._commit(accepted)
+
+    async def _commit(self, accepted: Accepted) -> None:
+        """Put everything that follows from a request into one transaction; nothing, if nothing follows."""
+        if not accepted.messages and not accepted.archived:
+            return
+        messages, archived = accepted.messages, accepted.archived
+
+        async def body(tx: Tx) -> None:
+            for message in messages:
+                await self._delivery.enqueue(tx, message)
+            await _archive(tx, archived)
+
+        await self._storage.transact(body)
+
+
+async def _archive(tx: Tx, archived: Sequence[tuple[int, int, int | None, bytes]]) -> None:
+    for rule, time, expires, event in archived:
+        await rows.archive_event(tx, rule, time=time, expires=expires, event=event)
+        if expires is not None:
+            tx.wake(ARCHIVES_TOPIC)
+
+
+class ForwardRoute(Route):
+    """Delivers to event buses: the event goes on as it is, with its own id, source and account."""
+
+    def __init__(self, operations: PublishingOperations) -> None:
+        self._operations = operations
+
+    async def attempt(self, attempt: Attempt) -> None:
+        await self._operations.forward(attempt)

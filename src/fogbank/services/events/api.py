@@ -1,0 +1,55 @@
+"""EventBridge: the operations, and what runs beside them."""
+
+from __future__ import annotations
+
+from fogbank.services.events._api.archives import ArchiveOperations
+from fogbank.services.events._api.publishing import ForwardRoute, PublishingOperations
+from fogbank.services.events._api.replays import ReplayOperations
+from fogbank.services.events._api.rules import RuleOperations
+from fogbank.services.events._api.tags import TagOperations
+from fogbank.services.events._api.targets import TargetOperations
+from fogbank.services.events._targets import FORWARD
+from fogbank.services.events.worker import (
+    ARCHIVES_TOPIC,
+    REPLAYS_TOPIC,
+    RULES_TOPIC,
+    ArchiveReaper,
+    Replayer,
+    RuleTimer,
+)
+from fogbank.services.kit import Kit
+from fogbank.storage.due import DueWorker
+
+
+class Events(
+    TagOperations, RuleOperations, TargetOperations, PublishingOperations, ArchiveOperations, ReplayOperations
+):
+    """Amazon EventBridge."""
+
+    name = "events"
+
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit)
+        storage, clock = kit.storage, kit.clock
+        timer = RuleTimer(storage, clock, kit.ids, kit.delivery)
+        replayer = Replayer(storage, clock, kit.ids, kit.delivery, self._router)
+        reaper = ArchiveReaper(storage, clock)
+        self._workers = (
+            DueWorker("events-schedules", storage, clock, RULES_TOPIC, timer.act),
+            DueWorker("events-replays", storage, clock, REPLAYS_TOPIC, replayer.act),
+            DueWorker("events-archives", storage, clock, ARCHIVES_TOPIC, reaper.act),
+        )
+        kit.delivery.route(FORWARD, ForwardRoute(self))
+
+    async def on_start(self) -> None:
+        for worker in self._workers:
+            await worker.start()
+
+    async def on_stop(self) -> None:
+        for worker in self._workers:
+            await worker.stop()
+
+    async def on_reset(self) -> None:
+        self._router.forget()
+        for topic in (RULES_TOPIC, REPLAYS_TOPIC, ARCHIVES_TOPIC):
+            self.kit.storage.wake(topic)

@@ -1,0 +1,124 @@
+"""What EventBridge does on its own: rules that fire by the clock, replays, and the end of what archives keep.
+
+Each is one transaction that moves the row on and enqueues what follows, so that after a crash it is either done or
+still to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from fogbank.core.clock import Clock
+from fogbank.core.ids import Ids
+from fogbank.core.trace import Trace
+from fogbank.delivery import Delivery
+from fogbank.services.events import storage as rows
+from fogbank.services.events._router import Router, compile_rule, encode, route, send
+from fogbank.services.events._schedules import last_fire, next_fire
+from fogbank.services.events.model import BusKey, Replay, ReplayState, scheduled_event, timestamp
+from fogbank.storage import Storage, Tx
+
+RULES_TOPIC = "events.schedules"
+REPLAYS_TOPIC = "events.replays"
+ARCHIVES_TOPIC = "events.archives"
+_AT_ONCE = 100
+"""Rules that are fired, or events that are replayed, in one transaction."""
+
+_decode = msgspec.json.Decoder(dict).decode
+
+
+class RuleTimer:
+    """Fires the rules whose schedule is due."""
+
+    def __init__(self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._ids = ids
+        self._delivery = delivery
+
+    async def act(self) -> float | None:
+        """Fire what is due; when the next is."""
+        return await self._storage.transact(self._fire)
+
+    async def _fire(self, tx: Tx) -> float | None:
+        now = self._clock.millis()
+        for rule, due in await rows.due_rules(tx, now, _AT_ONCE):
+            moment = last_fire(rule, due, now)
+            await rows.set_next_fire(tx, rule.id, next_fire(rule, moment))
+            compiled = compile_rule(rule, await rows.list_targets(tx, rule.id))
+            event = scheduled_event(rule, self._ids.uuid(), moment / 1000)
+            trace = Trace.begin(self._clock, self._ids)
+            for message in send(rule.bus, compiled, event, encode(event), trace, event["time"]):
+                await self._delivery.enqueue(tx, message)
+        following = await rows.next_fire(tx)
+        return None if following is None else following / 1000
+
+
+class Replayer:
+    """Sends archived events again, a few at a time, in the order of their times."""
+
+    def __init__(self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery, router: Router) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._ids = ids
+        self._delivery = delivery
+        self._router = router
+
+    async def act(self) -> float | None:
+        """Move every replay on by one step."""
+        replays = await self._storage.read(lambda tx: rows.active_replays(tx, _AT_ONCE))
+        for replay in replays:
+            await self._step(replay)
+        return self._clock.time() if replays else None
+
+    async def _step(self, replay: Replay) -> None:
+        bus = await self._router.bus(BusKey(replay.scope.account, replay.scope.region, replay.bus))
+        only = frozenset(replay.filters)
+        trace = Trace.begin(self._clock, self._ids)
+
+        async def body(tx: Tx) -> None:
+            current = await rows.get_replay(tx, replay.scope, replay.name)
+            if current is None:
+                return
+            now = self._clock.millis()
+            if current.state is ReplayState.CANCELLING:
+                await rows.put_replay(tx, replace(current, state=ReplayState.CANCELLED, finished=now))
+                return
+            events = await rows.archived(tx, current, _AT_ONCE)
+            for archived in events:
+                event = {**_decode(archived.event), "replay-name": current.name}
+                if bus is None:
+                    continue
+                accepted = route(
+                    bus, event, encode(event), trace,
+                    ingested=timestamp(now / 1000), now=now, event_time=archived.time, only=only,
+                )  # fmt: skip
+                for message in accepted.messages:
+                    await self._delivery.enqueue(tx, message)
+            await rows.put_replay(tx, _moved(current, events, now))
+
+        await self._storage.transact(body)
+
+
+def _moved(replay: Replay, events: list[rows.Archived], now: int) -> Replay:
+    """The replay after a step; one that sent nothing was its last."""
+    if not events:
+        return replace(replay, state=ReplayState.COMPLETED, finished=now)
+    last = events[-1]
+    return replace(replay, state=ReplayState.RUNNING, cursor_time=last.time, cursor_id=last.id, last_replayed=last.time)
+
+
+class ArchiveReaper:
+    """Removes archived events past their retention."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    async def act(self) -> float | None:
+        """Remove what is due; when the next is."""
+        now = self._clock.millis()
+        following = await self._storage.transact(lambda tx: rows.expire_archived(tx, now))
+        return None if following is None else following / 1000
