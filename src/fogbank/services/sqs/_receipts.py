@@ -12,7 +12,6 @@ from __future__ import annotations
 import binascii
 import struct
 from typing import NamedTuple
-from uuid import UUID
 from zlib import crc32
 
 _BODY = struct.Struct(">3sQQI16s")
@@ -48,4 +47,5 @@ def read_receipt(handle: str) -> Receipt | None:
     if crc32(body) != _CHECK.unpack(check)[0]:
         return None
     _, queue, sequence, receive, raw_id = _BODY.unpack(body)
-    return Receipt(queue, sequence, receive, str(UUID(bytes=raw_id)))
+    h = raw_id.hex()
+    return Receipt(queue, sequence, receive, f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}")

@@ -91,23 +91,25 @@ class Receiver:
     async def _standard(self, tx: Tx, queue: Queue, limit: int, visibility: int, now: int) -> list[Message]:
         found: list[Message] = []
         while len(found) < limit:
-            taken = await self._store.receive(tx, queue, limit - len(found), visibility, now)
-            if not taken:
+            visible = await self._store.visible(tx, queue, limit - len(found), now)
+            if not visible:
                 break
-            good = await self._sort_out(tx, queue, taken, now)
-            found += good
-            if len(good) == len(taken) or (found and visibility == 0):
-                break  # all were good; or what was taken is still visible and would be taken again
+            good = await self._sort_out(tx, queue, visible, now)
+            if good:
+                await self._store.take(tx, good, now + visibility, now)
+                found += [_after_receive(message, now) for message in good]
+            if len(good) == len(visible) or (found and visibility == 0):
+                break  # there is no more; or what was taken is still visible and would be taken again
         return found
 
-    async def _sort_out(self, tx: Tx, queue: Queue, taken: list[Message], now: int) -> list[Message]:
-        """Of messages just taken, those to hand out: not the expired, nor those received too often already."""
+    async def _sort_out(self, tx: Tx, queue: Queue, visible: list[Message], now: int) -> list[Message]:
+        """Of visible messages those to hand out; the expired are deleted, those received too often already moved."""
         cutoff, redrive = now - queue.retention, queue.redrive
         good, spent, expired = [], [], []
-        for message in taken:
+        for message in visible:
             if message.sent_at <= cutoff:
                 expired.append(message.sequence)
-            elif is_spent(message.receives - 1, redrive):
+            elif is_spent(message.receives, redrive):
                 spent.append(message)
             else:
                 good.append(message)
@@ -117,7 +119,10 @@ class Receiver:
             target = await self._dead_letter_queue(tx, queue)
             if target is None:
                 return sorted(good + spent)
-            await self._store.dead_letter(tx, target, [m.sequence for m in spent], queue.arn, now)
+            if queue.fifo:
+                await self._fifo.dead_letter(tx, target, spent, queue.arn, now)
+            else:
+                await self._store.dead_letter(tx, target, [m.sequence for m in spent], queue.arn, now)
             tx.wake(target.topic)
         return good
 
@@ -148,23 +153,12 @@ class Receiver:
         self, tx: Tx, queue: Queue, group: str, limit: int, visibility: int, now: int
     ) -> list[Message]:
         """Take from the head of an open group; whatever comes of it, the group's opening is right afterwards."""
-        head = await self._fifo.head(tx, queue, group, limit, now)
-        cutoff, redrive = now - queue.retention, queue.redrive
-        expired = [message.sequence for message in head if message.sent_at <= cutoff]
-        if expired:
-            await self._store.delete_sequences(tx, expired)
-            head = [message for message in head if message.sent_at > cutoff]
-        spent = [message for message in head if is_spent(message.receives, redrive)]
-        if spent:
-            target = await self._dead_letter_queue(tx, queue)
-            if target is not None:
-                await self._fifo.dead_letter(tx, target, spent, queue.arn, now)
-                tx.wake(target.topic)
-                head = [message for message in head if not is_spent(message.receives, redrive)]
+        head = await self._sort_out(tx, queue, await self._fifo.head(tx, queue, group, limit, now), now)
         if not head:
             await self._fifo.refresh(tx, queue, [group], now)
             return []
-        await self._fifo.take(tx, queue, group, head, now + visibility, now)
+        await self._store.take(tx, head, now + visibility, now)
+        await self._fifo.close_group(tx, queue, group, now + visibility)
         return [_after_receive(message, now) for message in head]
 
     async def _repeat(self, tx: Tx, queue: Queue, attempt: str, visibility: int, now: int) -> list[Message]:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     )
 
 _Entry = Mapping[str, Any]
-_Settle = Callable[[Tx, Queue, _Entry], Awaitable[None]]
+_Outcome = tuple[list[dict[str, Any]], list[tuple[str, SqsError]]]
+"""Of a batch: the entries that succeeded, and those that failed with why."""
+_SettleOne = Callable[[Tx, Queue, _Entry], Awaitable[None]]
+_SettleMany = Callable[[Tx, Queue, Sequence[_Entry]], Awaitable[_Outcome]]
 
 
 class SettlingOperations(SqsBase):
@@ -44,7 +47,7 @@ class SettlingOperations(SqsBase):
     async def delete_message_batch(self, call: Call, request: DeleteMessageBatchRequestTypeDef) -> Reply:
         """Delete up to ten received messages; each succeeds or fails on its own."""
         check_batch(request["Entries"], "DeleteMessageBatchRequestEntry")
-        return await self._settle_many(call, request["QueueUrl"], request["Entries"], self._delete)
+        return await self._settle_many(call, request["QueueUrl"], request["Entries"], self._delete_all)
 
     async def change_message_visibility(self, call: Call, request: ChangeMessageVisibilityRequestTypeDef) -> Reply:
         """Set anew for how long from now a message in flight stays hidden."""
@@ -59,9 +62,9 @@ class SettlingOperations(SqsBase):
         for number, entry in enumerate(request["Entries"], 1):
             if entry.get("VisibilityTimeout") is None:
                 raise MissingParameterError(f"ChangeMessageVisibilityBatchRequestEntry.{number}.VisibilityTimeout")
-        return await self._settle_many(call, request["QueueUrl"], request["Entries"], self._change)
+        return await self._settle_many(call, request["QueueUrl"], request["Entries"], self._change_all)
 
-    async def _settle_one(self, call: Call, request: _Entry, settle: _Settle) -> None:
+    async def _settle_one(self, call: Call, request: _Entry, settle: _SettleOne) -> None:
         key = queue_key(call.scope, request["QueueUrl"])
 
         async def body(tx: Tx) -> None:
@@ -69,26 +72,43 @@ class SettlingOperations(SqsBase):
 
         await self.kit.storage.transact(body)
 
-    async def _settle_many(self, call: Call, url: str, entries: Sequence[_Entry], settle: _Settle) -> Reply:
+    async def _settle_many(self, call: Call, url: str, entries: Sequence[_Entry], settle: _SettleMany) -> Reply:
         key = queue_key(call.scope, url)
 
-        async def body(tx: Tx) -> tuple[list[dict[str, Any]], list[tuple[str, SqsError]]]:
-            queue = await self.store.get(tx, key)
-            good: list[dict[str, Any]] = []
-            bad: list[tuple[str, SqsError]] = []
-            for entry in entries:
-                try:
-                    # A settlement checks before it writes, so one that fails has changed nothing.
-                    await settle(tx, queue, entry)
-                except MissingParameterError:
-                    raise
-                except SqsError as error:
-                    bad.append((entry["Id"], error))
-                else:
-                    good.append({"Id": entry["Id"]})
-            return good, bad
+        async def body(tx: Tx) -> _Outcome:
+            return await settle(tx, await self.store.get(tx, key), entries)
 
         return batch_shape(*await self.kit.storage.transact(body))
+
+    async def _each(self, tx: Tx, queue: Queue, entries: Sequence[_Entry], settle: _SettleOne) -> _Outcome:
+        """Settle entry by entry. A settlement checks before it writes, so one that fails has changed nothing."""
+        good: list[dict[str, Any]] = []
+        bad: list[tuple[str, SqsError]] = []
+        for entry in entries:
+            try:
+                await settle(tx, queue, entry)
+            except MissingParameterError:
+                raise
+            except SqsError as error:
+                bad.append((entry["Id"], error))
+            else:
+                good.append({"Id": entry["Id"]})
+        return good, bad
+
+    async def _delete_all(self, tx: Tx, queue: Queue, entries: Sequence[_Entry]) -> _Outcome:
+        if queue.fifo:
+            return await self._each(tx, queue, entries, self._delete)
+        receipts: list[Receipt] = []
+
+        async def collect(tx: Tx, queue: Queue, entry: _Entry) -> None:  # noqa: ARG001 - has a settlement's form
+            receipts.append(_receipt(queue, entry["ReceiptHandle"]))
+
+        outcome = await self._each(tx, queue, entries, collect)
+        await self.store.delete_messages(tx, queue, [(r.sequence, r.message_id) for r in receipts])
+        return outcome
+
+    async def _change_all(self, tx: Tx, queue: Queue, entries: Sequence[_Entry]) -> _Outcome:
+        return await self._each(tx, queue, entries, self._change)
 
     async def _delete(self, tx: Tx, queue: Queue, entry: _Entry) -> None:
         handle = entry["ReceiptHandle"]

@@ -46,7 +46,7 @@ SET_GROUP = """
 INSERT INTO sqs_groups (backlog, name, open_at) VALUES ($1, $2, $3)
 ON CONFLICT (backlog, name) DO UPDATE SET open_at = excluded.open_at
 """
-CLOSE_GROUP = "DELETE FROM sqs_groups WHERE backlog = $1 AND name = $2"
+FORGET_GROUP = "DELETE FROM sqs_groups WHERE backlog = $1 AND name = $2"
 OPEN_GROUPS = """
 SELECT name FROM sqs_groups WHERE backlog = $1 AND open_at <= $2 ORDER BY open_at, name LIMIT $3
 FOR UPDATE SKIP LOCKED
@@ -58,11 +58,6 @@ SELECT visible_at, receives FROM sqs_messages WHERE backlog = $1 AND fifo_group 
 GROUP_MESSAGES = f"""
 SELECT visible_at, {MESSAGE_COLUMNS} FROM sqs_messages WHERE backlog = $1 AND fifo_group = $2 ORDER BY sequence LIMIT $3
 """  # noqa: S608 - the columns are a constant
-TAKE = """
-UPDATE sqs_messages SET visible_at = $2, receives = receives + 1, received_at = $3,
-    first_received_at = COALESCE(first_received_at, $3)
-WHERE sequence = $1
-"""
 MESSAGES_BY_SEQUENCE = f"""
 SELECT visible_at, {MESSAGE_COLUMNS} FROM sqs_messages WHERE sequence = $1 AND backlog = $2
 """  # noqa: S608 - the columns are a constant
@@ -149,9 +144,8 @@ class FifoStorage:
             visible.append(Message(*row[1:]))
         return visible
 
-    async def take(self, tx: Tx, queue: Queue, group: str, messages: Sequence[Message], until: int, now: int) -> None:
-        """Hide messages from the head of a group, and close the group, until a moment."""
-        await tx.execute_many(TAKE, [(message.sequence, until, now) for message in messages])
+    async def close_group(self, tx: Tx, queue: Queue, group: str, until: int) -> None:
+        """Close a group from which messages were taken, until a moment."""
         await tx.execute(SET_GROUP, queue.backlog, group, until)
 
     async def refresh(self, tx: Tx, queue: Queue, groups: Iterable[str], now: int) -> None:
@@ -160,7 +154,7 @@ class FifoStorage:
             rows = await tx.fetch(GROUP_HEAD, queue.backlog, group, MAXIMUM_BATCH)
             open_at = group_opens_at([GroupMember(*row) for row in rows], now)
             if open_at is None:
-                await tx.execute(CLOSE_GROUP, queue.backlog, group)
+                await tx.execute(FORGET_GROUP, queue.backlog, group)
             else:
                 await tx.execute(SET_GROUP, queue.backlog, group, open_at)
 
