@@ -9,9 +9,9 @@
     ├── TransactionCanceledException          carries one reason for each action
     ├── IdempotentParameterMismatchException  the token was used with another request
     ├── TableNotFoundException                the same as ResourceNotFound, for backups
+    ├── PolicyNotFoundException               no resource-based policy, or not that revision of it
     ├── TrimmedDataAccessException            (streams) the records are older than a day
-    ├── ExpiredIteratorException              (streams) the iterator is older than fifteen minutes
-    └── AccessDeniedException                 an ARN of another account or region
+    └── ExpiredIteratorException              (streams) the iterator is older than fifteen minutes
 
 The texts are those that DynamoDB answers in us-east-1: applications and test suites match them.
 """
@@ -79,10 +79,10 @@ class TableNotFoundError(ApiError):
     code = "TableNotFoundException"
 
 
-class AccessDeniedError(ApiError):
-    """The ARN belongs to another account, or the caller may not do it."""
+class PolicyNotFoundError(ApiError):
+    """A table has no resource-based policy, or another revision of it."""
 
-    code = "AccessDeniedException"
+    code = "PolicyNotFoundException"
 
 
 class TrimmedDataAccessError(ApiError):

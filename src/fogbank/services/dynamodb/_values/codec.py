@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fogbank.services.dynamodb._values.attributes import Item
 
 
-class _Value(TypedDict, total=False):
+class StoredValue(TypedDict, total=False):
     """Tells the decoder which strings are base64."""
 
     S: str
@@ -18,15 +18,15 @@ class _Value(TypedDict, total=False):
     B: bytes
     BOOL: bool
     NULL: bool
-    L: list[_Value]
-    M: dict[str, _Value]
+    L: list[StoredValue]
+    M: dict[str, StoredValue]
     SS: list[str]
     NS: list[str]
     BS: list[bytes]
 
 
 _encode = msgspec.json.Encoder().encode
-_decode: Any = msgspec.json.Decoder(dict[str, _Value]).decode
+_decode: Any = msgspec.json.Decoder(dict[str, StoredValue]).decode
 
 
 def encode(item: Item) -> bytes:

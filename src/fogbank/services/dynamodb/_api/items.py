@@ -1,0 +1,114 @@
+"""PutItem, GetItem, UpdateItem, DeleteItem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.call import Call, Reply
+from fogbank.services.dynamodb._api.parts import Parts
+from fogbank.services.dynamodb._expressions.naming import Steps
+from fogbank.services.dynamodb._expressions.projections import Projection
+from fogbank.services.dynamodb._items import reads, writes
+from fogbank.services.dynamodb._items.capacity import Consumed, read_units
+from fogbank.services.dynamodb._items.plans import Plan
+from fogbank.services.dynamodb._rows.writer import Outcome
+from fogbank.services.dynamodb._values.attributes import Item
+from fogbank.services.dynamodb._values.codec import decode
+from fogbank.services.dynamodb.model import Table
+from fogbank.storage import Tx
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import (
+        DeleteItemInputTypeDef,
+        GetItemInputTypeDef,
+        PutItemInputTypeDef,
+        UpdateItemInputTypeDef,
+    )
+
+GIGABYTE = 1024**3
+
+
+class ItemOperations(Parts):
+    """Operations on one item."""
+
+    async def put_item(self, call: Call, request: PutItemInputTypeDef) -> Reply:
+        """Put an item in the place of what may be there."""
+        return await self._write(call, request, writes.put(request))
+
+    async def delete_item(self, call: Call, request: DeleteItemInputTypeDef) -> Reply:
+        """Remove an item."""
+        return await self._write(call, request, writes.delete(request))
+
+    async def update_item(self, call: Call, request: UpdateItemInputTypeDef) -> Reply:
+        """Change some attributes of an item, or make it."""
+        plan = writes.change(request)
+        return await self._write(call, request, plan, plan.paths)
+
+    async def get_item(self, call: Call, request: GetItemInputTypeDef) -> Reply:
+        """An item by its key, or nothing."""
+        plan = reads.get(request)
+
+        async def body(tx: Tx, table: Table) -> tuple[bytes, int] | None:
+            return await self.items.get(tx, table.id, table.keys.of_key(plan.key))
+
+        row = await self.reads(call, request["TableName"], body)
+        reply: Reply = {}
+        if row is not None:
+            item = decode(row[0])
+            reply["Item"] = item if plan.projection is None else plan.projection.of(item)
+        wanted = request.get("ReturnConsumedCapacity")
+        if wanted is not None:
+            units = read_units(0 if row is None else row[1], consistent=plan.consistent)
+            reply["ConsumedCapacity"] = Consumed(units).report(request["TableName"], wanted)
+        return reply
+
+    async def _write(
+        self, call: Call, request: Mapping[str, Any], plan: Plan, paths: tuple[Steps, ...] = ()
+    ) -> Reply:
+        name = request["TableName"]
+        measures = request.get("ReturnItemCollectionMetrics") == "SIZE"
+
+        async def body(tx: Tx) -> tuple[Outcome, Reply | None]:
+            table = await self.catalog.find(tx, call.scope, name)
+            outcome = await self.writer.perform(tx, table, plan)
+            return outcome, await self.collection_metrics(tx, outcome) if measures else None
+
+        outcome, metrics = await self.kit.storage.transact(body)
+        reply: Reply = {}
+        attributes = _returned(request.get("ReturnValues", "NONE"), outcome, paths)
+        if attributes:
+            reply["Attributes"] = attributes
+        consumed = outcome.consumed.report(name, request.get("ReturnConsumedCapacity"))
+        if consumed is not None:
+            reply["ConsumedCapacity"] = consumed
+        if metrics is not None:
+            reply["ItemCollectionMetrics"] = metrics
+        return reply
+
+    async def collection_metrics(self, tx: Tx, outcome: Outcome) -> Reply | None:
+        """How large the collection of items is that a written item belongs to; only of tables with local indexes."""
+        table = outcome.table
+        some = outcome.new if outcome.new is not None else outcome.old
+        if not table.definition.locals or some is None:
+            return None
+        numbers = [index.number for index in table.definition.locals]
+        size = await self.items.collection_size(tx, table.id, outcome.at.partition, numbers)
+        least = float(size // GIGABYTE)
+        key = {part.name: some[part.name] for part in table.definition.keys.hash}
+        return {"ItemCollectionKey": key, "SizeEstimateRangeGB": [least, least + 1.0]}
+
+
+def _returned(wanted: str, outcome: Outcome, paths: tuple[Steps, ...]) -> Item | None:
+    """The member `Attributes`, as `ReturnValues` wants it."""
+    match wanted:
+        case "NONE":
+            return None
+        case "ALL_OLD":
+            return outcome.old
+        case "ALL_NEW":
+            return outcome.new
+        case "UPDATED_OLD":
+            return None if outcome.old is None else Projection(paths).of(outcome.old)
+        case _:
+            return None if outcome.new is None else Projection(paths).of(outcome.new)

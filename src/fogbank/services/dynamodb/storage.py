@@ -1,0 +1,462 @@
+"""DynamoDB's rows. Each method is one question; each takes the transaction that it is asked in.
+
+Ranges are half-open, from `low` up to, not including, `high`: see `_values/keys.py` for why that is enough. A
+page of an index goes on after a position that has the item's own key in it, since index keys are not unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from fogbank.core.scope import Scope
+from fogbank.services.dynamodb.model import Definition, KeySchema, Location, Table
+from fogbank.storage import Row, Tx
+
+END = b"\xff" * 2200
+"""Greater than every stored key: longer than the longest that is nothing but FF."""
+
+_encode = msgspec.json.Encoder().encode
+_decode_definition = msgspec.json.Decoder(Definition).decode
+_decode_keys = msgspec.json.Decoder(KeySchema).decode
+
+_TABLE = "SELECT id, definition FROM dynamodb_tables WHERE account = $1 AND region = $2 AND name = $3"
+_TABLE_BY_ID = "SELECT id, account, region, definition FROM dynamodb_tables WHERE id = $1"
+_TABLE_NAMES = """
+SELECT name FROM dynamodb_tables WHERE account = $1 AND region = $2 AND name > $3 ORDER BY name LIMIT $4
+"""
+_COUNT_TABLES = "SELECT COUNT(*) FROM dynamodb_tables WHERE account = $1 AND region = $2"
+_INSERT_TABLE = """
+INSERT INTO dynamodb_tables (account, region, name, definition) VALUES ($1, $2, $3, $4) RETURNING id
+"""
+_UPDATE_TABLE = "UPDATE dynamodb_tables SET definition = $1 WHERE id = $2"
+_DELETE_TABLE = "DELETE FROM dynamodb_tables WHERE id = $1"
+
+_GET = "SELECT item, size FROM dynamodb_items WHERE table_id = $1 AND partition_key = $2 AND sort_key = $3"
+_PUT = """
+INSERT INTO dynamodb_items (table_id, partition_key, sort_key, item, size, expires)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (table_id, partition_key, sort_key)
+DO UPDATE SET item = excluded.item, size = excluded.size, expires = excluded.expires
+"""
+_DELETE = "DELETE FROM dynamodb_items WHERE table_id = $1 AND partition_key = $2 AND sort_key = $3"
+_PUT_INDEXED = """
+INSERT INTO dynamodb_index_items
+    (table_id, index_number, partition_key, sort_key, item_partition, item_sort, item, size)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (table_id, index_number, partition_key, sort_key, item_partition, item_sort)
+DO UPDATE SET item = excluded.item, size = excluded.size
+"""
+_DELETE_INDEXED = """
+DELETE FROM dynamodb_index_items
+WHERE table_id = $1 AND index_number = $2 AND partition_key = $3 AND sort_key = $4
+  AND item_partition = $5 AND item_sort = $6
+"""
+_QUERY = """
+SELECT item, size, partition_key, sort_key, partition_key, sort_key FROM dynamodb_items
+WHERE table_id = $1 AND partition_key = $2 AND sort_key >= $3 AND sort_key < $4 ORDER BY sort_key LIMIT $5
+"""
+_QUERY_BACK = """
+SELECT item, size, partition_key, sort_key, partition_key, sort_key FROM dynamodb_items
+WHERE table_id = $1 AND partition_key = $2 AND sort_key >= $3 AND sort_key < $4 ORDER BY sort_key DESC LIMIT $5
+"""
+_QUERY_INDEX = """
+SELECT item, size, partition_key, sort_key, item_partition, item_sort FROM dynamodb_index_items
+WHERE table_id = $1 AND index_number = $2 AND partition_key = $3
+  AND (sort_key, item_partition, item_sort) > ($4, $5, $6) AND sort_key < $7
+ORDER BY sort_key, item_partition, item_sort LIMIT $8
+"""
+_QUERY_INDEX_BACK = """
+SELECT item, size, partition_key, sort_key, item_partition, item_sort FROM dynamodb_index_items
+WHERE table_id = $1 AND index_number = $2 AND partition_key = $3
+  AND (sort_key, item_partition, item_sort) < ($4, $5, $6) AND sort_key >= $7
+ORDER BY sort_key DESC, item_partition DESC, item_sort DESC LIMIT $8
+"""
+_SCAN = """
+SELECT item, size, partition_key, sort_key, partition_key, sort_key FROM dynamodb_items
+WHERE table_id = $1 AND (partition_key, sort_key) > ($2, $3) AND partition_key < $4
+ORDER BY partition_key, sort_key LIMIT $5
+"""
+_SCAN_INDEX = """
+SELECT item, size, partition_key, sort_key, item_partition, item_sort FROM dynamodb_index_items
+WHERE table_id = $1 AND index_number = $2
+  AND (partition_key, sort_key, item_partition, item_sort) > ($3, $4, $5, $6) AND partition_key < $7
+ORDER BY partition_key, sort_key, item_partition, item_sort LIMIT $8
+"""
+_STATISTICS = "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM dynamodb_items WHERE table_id = $1"
+_INDEX_STATISTICS = """
+SELECT COUNT(*), COALESCE(SUM(size), 0) FROM dynamodb_index_items WHERE table_id = $1 AND index_number = $2
+"""
+_COLLECTION_SIZE = """
+SELECT COALESCE(SUM(size), 0) FROM dynamodb_items WHERE table_id = $1 AND partition_key = $2
+"""
+_INDEX_COLLECTION_SIZE = """
+SELECT COALESCE(SUM(size), 0) FROM dynamodb_index_items
+WHERE table_id = $1 AND index_number = $2 AND partition_key = $3
+"""
+_NEXT_EXPIRY = "SELECT MIN(expires) FROM dynamodb_items WHERE expires > $1"
+_EXPIRED = """
+SELECT table_id, partition_key, sort_key, item FROM dynamodb_items
+WHERE expires > $1 AND expires <= $2 ORDER BY expires LIMIT $3
+"""
+_SET_EXPIRY = """
+UPDATE dynamodb_items SET expires = $1 WHERE table_id = $2 AND partition_key = $3 AND sort_key = $4
+"""
+_PURGE_ITEMS = """
+DELETE FROM dynamodb_items WHERE table_id = $1 AND (partition_key, sort_key) <= ($2, $3)
+"""
+_NTH_ITEM = """
+SELECT partition_key, sort_key FROM dynamodb_items WHERE table_id = $1
+ORDER BY partition_key, sort_key LIMIT 1 OFFSET $2
+"""
+_NTH_INDEXED = """
+SELECT partition_key, sort_key FROM dynamodb_index_items WHERE table_id = $1 AND index_number = $2
+ORDER BY partition_key, sort_key LIMIT 1 OFFSET $3
+"""
+_PURGE_INDEXED = """
+DELETE FROM dynamodb_index_items
+WHERE table_id = $1 AND index_number = $2 AND (partition_key, sort_key) <= ($3, $4)
+"""
+_ADD_CHORE = """
+INSERT INTO dynamodb_chores (kind, table_id, index_number, cursor_partition, cursor_sort)
+VALUES ($1, $2, $3, $4, $4)
+"""
+_NEXT_CHORE = """
+SELECT id, kind, table_id, index_number, cursor_partition, cursor_sort FROM dynamodb_chores ORDER BY id LIMIT 1
+"""
+_MOVE_CHORE = "UPDATE dynamodb_chores SET cursor_partition = $1, cursor_sort = $2 WHERE id = $3"
+_END_CHORE = "DELETE FROM dynamodb_chores WHERE id = $1"
+_DROP_CHORES = "DELETE FROM dynamodb_chores WHERE kind = $1 AND table_id = $2 AND index_number = $3"
+
+_GET_TOKEN = """
+SELECT digest, reply FROM dynamodb_tokens WHERE account = $1 AND region = $2 AND token = $3 AND expires > $4
+"""
+_PUT_TOKEN = """
+INSERT INTO dynamodb_tokens (account, region, token, digest, reply, expires) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (account, region, token)
+DO UPDATE SET digest = excluded.digest, reply = excluded.reply, expires = excluded.expires
+"""
+_FORGET_TOKENS = "DELETE FROM dynamodb_tokens WHERE expires <= $1"
+
+_ADD_STREAM = """
+INSERT INTO dynamodb_streams (table_id, label, account, region, table_name, view_type, key_schema, created)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+_END_STREAMS = "UPDATE dynamodb_streams SET disabled = $1 WHERE table_id = $2 AND disabled IS NULL"
+_FIND_STREAM = """
+SELECT table_id, label, table_name, view_type, key_schema, created, disabled FROM dynamodb_streams
+WHERE account = $1 AND region = $2 AND table_name = $3 AND label = $4
+"""
+_LIST_STREAMS = """
+SELECT table_id, label, table_name, view_type, key_schema, created, disabled FROM dynamodb_streams
+WHERE account = $1 AND region = $2 AND (table_name, label) > ($3, $4) ORDER BY table_name, label LIMIT $5
+"""
+_LIST_STREAMS_OF_TABLE = """
+SELECT table_id, label, table_name, view_type, key_schema, created, disabled FROM dynamodb_streams
+WHERE account = $1 AND region = $2 AND table_name = $3 AND label > $4 ORDER BY label LIMIT $5
+"""
+_ADD_RECORD = "INSERT INTO dynamodb_stream_records (table_id, stream, at, record) VALUES ($1, $2, $3, $4)"
+_RECORDS = """
+SELECT number, record FROM dynamodb_stream_records
+WHERE table_id = $1 AND stream = $2 AND number > $3 ORDER BY number LIMIT $4
+"""
+_FIRST_RECORD = """
+SELECT MIN(number) FROM dynamodb_stream_records WHERE table_id = $1 AND stream = $2
+"""
+_LAST_RECORD = """
+SELECT MAX(number) FROM dynamodb_stream_records WHERE table_id = $1 AND stream = $2
+"""
+_OLDEST_RECORD = "SELECT MIN(at) FROM dynamodb_stream_records"
+_TRIM_RECORDS = "DELETE FROM dynamodb_stream_records WHERE at <= $1"
+_FORGET_STREAMS = "DELETE FROM dynamodb_streams WHERE disabled <= $1"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStream:
+    """A row of a stream: times are seconds since the epoch."""
+
+    table: int
+    label: str
+    table_name: str
+    view: str
+    keys: KeySchema
+    created: float
+    disabled: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """A row of a table or an index: the item's bytes, its size, where it is, and where the item itself is."""
+
+    item: bytes
+    size: int
+    place: Location
+    home: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something that the worker has to do, and how far it has come."""
+
+    id: int
+    kind: str
+    table: int
+    index: int
+    cursor: Location
+
+
+def _stored(rows: Sequence[Row]) -> list[StoredItem]:
+    return [
+        StoredItem(item, size, Location(partition, sort), Location(item_partition, item_sort))
+        for item, size, partition, sort, item_partition, item_sort in rows
+    ]
+
+
+class Tables:
+    """Table definitions."""
+
+    async def find(self, tx: Tx, scope: Scope, name: str) -> Table | None:
+        """The table of that name."""
+        row = await tx.fetch_one(_TABLE, scope.account, scope.region, name)
+        return None if row is None else Table(row[0], scope, _decode_definition(row[1]))
+
+    async def by_id(self, tx: Tx, identity: int) -> Table | None:
+        """The table with that identity, whatever its name."""
+        row = await tx.fetch_one(_TABLE_BY_ID, identity)
+        return None if row is None else Table(row[0], Scope(row[1], row[2]), _decode_definition(row[3]))
+
+    async def names(self, tx: Tx, scope: Scope, after: str, limit: int) -> list[str]:
+        """Names in order, those after `after`."""
+        return [name for (name,) in await tx.fetch(_TABLE_NAMES, scope.account, scope.region, after, limit)]
+
+    async def count(self, tx: Tx, scope: Scope) -> int:
+        """How many tables the scope has."""
+        row = await tx.fetch_one(_COUNT_TABLES, scope.account, scope.region)
+        return 0 if row is None else int(row[0])
+
+    async def insert(self, tx: Tx, scope: Scope, definition: Definition) -> Table:
+        """Add a table; the name must be free."""
+        data = _encode(definition)
+        rows = await tx.fetch(_INSERT_TABLE, scope.account, scope.region, definition.name, data)
+        return Table(rows[0][0], scope, definition)
+
+    async def update(self, tx: Tx, table: Table, definition: Definition) -> Table:
+        """Give a table another definition."""
+        await tx.execute(_UPDATE_TABLE, _encode(definition), table.id)
+        return Table(table.id, table.scope, definition)
+
+    async def delete(self, tx: Tx, table: Table) -> None:
+        """Remove a table; its items are the worker's to purge."""
+        await tx.execute(_DELETE_TABLE, table.id)
+
+    async def statistics(self, tx: Tx, table: Table) -> tuple[int, int]:
+        """How many items a table has, and their size."""
+        row = await tx.fetch_one(_STATISTICS, table.id)
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    async def index_statistics(self, tx: Tx, table: Table, index: int) -> tuple[int, int]:
+        """How many items an index has, and their size."""
+        row = await tx.fetch_one(_INDEX_STATISTICS, table.id, index)
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+class Items:
+    """Items, and what indexes have of them."""
+
+    async def get(self, tx: Tx, table: int, at: Location) -> tuple[bytes, int] | None:
+        """An item's bytes and size."""
+        row = await tx.fetch_one(_GET, table, at.partition, at.sort)
+        return None if row is None else (row[0], row[1])
+
+    async def put(self, tx: Tx, table: int, at: Location, item: bytes, size: int, expires: int | None) -> None:
+        """Store an item in the place of what may be there."""
+        await tx.execute(_PUT, table, at.partition, at.sort, item, size, expires)
+
+    async def delete(self, tx: Tx, table: int, at: Location) -> None:
+        """Remove an item, if it is there."""
+        await tx.execute(_DELETE, table, at.partition, at.sort)
+
+    async def put_indexed(
+        self, tx: Tx, table: int, index: int, at: Location, home: Location, item: bytes, size: int
+    ) -> None:
+        """Store what an index has of the item at `home`."""
+        await tx.execute(
+            _PUT_INDEXED, table, index, at.partition, at.sort, home.partition, home.sort, item, size
+        )
+
+    async def delete_indexed(self, tx: Tx, table: int, index: int, at: Location, home: Location) -> None:
+        """Remove what an index has of the item at `home`."""
+        await tx.execute(_DELETE_INDEXED, table, index, at.partition, at.sort, home.partition, home.sort)
+
+    async def query(
+        self, tx: Tx, table: int, partition: bytes, low: bytes, high: bytes, limit: int, *, forward: bool
+    ) -> list[StoredItem]:
+        """Items of one partition whose sort keys are in a range, in order or in reverse."""
+        sql = _QUERY if forward else _QUERY_BACK
+        return _stored(await tx.fetch(sql, table, partition, low, high, limit))
+
+    async def query_index(
+        self, tx: Tx, table: int, index: int, partition: bytes, start: tuple[bytes, bytes, bytes],
+        bound: bytes, limit: int, *, forward: bool,
+    ) -> list[StoredItem]:  # fmt: skip
+        """What an index has in one partition, from after `start` to `bound` (forward: excluded, else included)."""
+        sql = _QUERY_INDEX if forward else _QUERY_INDEX_BACK
+        return _stored(await tx.fetch(sql, table, index, partition, *start, bound, limit))
+
+    async def scan(self, tx: Tx, table: int, start: Location, end: bytes, limit: int) -> list[StoredItem]:
+        """Items after `start` whose partitions are below `end`, in stored order."""
+        rows = await tx.fetch(_SCAN, table, start.partition, start.sort, end, limit)
+        return _stored(rows)
+
+    async def scan_index(
+        self, tx: Tx, table: int, index: int, start: tuple[bytes, bytes, bytes, bytes], end: bytes, limit: int
+    ) -> list[StoredItem]:
+        """What an index has after `start` in partitions below `end`, in stored order."""
+        return _stored(await tx.fetch(_SCAN_INDEX, table, index, *start, end, limit))
+
+    async def collection_size(self, tx: Tx, table: int, partition: bytes, indexes: Sequence[int]) -> int:
+        """Bytes of all items with one partition key, in the table and in the given local indexes."""
+        row = await tx.fetch_one(_COLLECTION_SIZE, table, partition)
+        total = 0 if row is None else int(row[0])
+        for index in indexes:
+            row = await tx.fetch_one(_INDEX_COLLECTION_SIZE, table, index, partition)
+            total += 0 if row is None else int(row[0])
+        return total
+
+
+class Upkeep:
+    """What the worker asks: expiry, chores, tokens."""
+
+    async def next_expiry(self, tx: Tx, after: int) -> int | None:
+        """The earliest moment (seconds), later than `after`, at which an item expires."""
+        row = await tx.fetch_one(_NEXT_EXPIRY, after)
+        return None if row is None else row[0]
+
+    async def expired(
+        self, tx: Tx, oldest: int, now: int, limit: int
+    ) -> list[tuple[int, Location, bytes]]:
+        """Items that expired after `oldest` and by `now`: table, place and bytes."""
+        rows = await tx.fetch(_EXPIRED, oldest, now, limit)
+        return [(table, Location(partition, sort), item) for table, partition, sort, item in rows]
+
+    async def set_expiry(self, tx: Tx, table: int, at: Location, expires: int | None) -> None:
+        """Note when an item expires."""
+        await tx.execute(_SET_EXPIRY, expires, table, at.partition, at.sort)
+
+    async def purge_items(self, tx: Tx, table: int, count: int) -> bool:
+        """Delete the first `count` items of a table; whether any may be left."""
+        row = await tx.fetch_one(_NTH_ITEM, table, count - 1)
+        partition, sort = (END, END) if row is None else row
+        await tx.execute(_PURGE_ITEMS, table, partition, sort)
+        return row is not None
+
+    async def purge_indexed(self, tx: Tx, table: int, index: int, count: int) -> bool:
+        """Delete the first `count` items of an index; whether any may be left."""
+        row = await tx.fetch_one(_NTH_INDEXED, table, index, count - 1)
+        partition, sort = (END, END) if row is None else row
+        await tx.execute(_PURGE_INDEXED, table, index, partition, sort)
+        return row is not None
+
+    async def add_chore(self, tx: Tx, kind: str, table: int, index: int = 0) -> None:
+        """Give the worker something to do."""
+        await tx.execute(_ADD_CHORE, kind, table, index, b"")
+
+    async def next_chore(self, tx: Tx) -> Chore | None:
+        """The oldest chore."""
+        row = await tx.fetch_one(_NEXT_CHORE)
+        if row is None:
+            return None
+        return Chore(row[0], row[1], row[2], row[3], Location(row[4], row[5]))
+
+    async def move_chore(self, tx: Tx, chore: Chore, cursor: Location) -> None:
+        """Note how far a chore has come."""
+        await tx.execute(_MOVE_CHORE, cursor.partition, cursor.sort, chore.id)
+
+    async def end_chore(self, tx: Tx, chore: Chore) -> None:
+        """A chore is done."""
+        await tx.execute(_END_CHORE, chore.id)
+
+    async def drop_chores(self, tx: Tx, kind: str, table: int, index: int) -> None:
+        """A chore is not wanted any more."""
+        await tx.execute(_DROP_CHORES, kind, table, index)
+
+    async def find_token(self, tx: Tx, scope: Scope, token: str, now: int) -> tuple[bytes, bytes] | None:
+        """The digest and the reply of the request that used a token, unless that is forgotten."""
+        row = await tx.fetch_one(_GET_TOKEN, scope.account, scope.region, token, now)
+        return None if row is None else (row[0], row[1])
+
+    async def keep_token(
+        self, tx: Tx, scope: Scope, token: str, digest: bytes, reply: bytes, expires: int
+    ) -> None:
+        """Remember a token until `expires` (milliseconds)."""
+        await tx.execute(_PUT_TOKEN, scope.account, scope.region, token, digest, reply, expires)
+
+    async def forget_tokens(self, tx: Tx, now: int) -> None:
+        """Forget the tokens whose time is over."""
+        await tx.execute(_FORGET_TOKENS, now)
+
+
+class Streams:
+    """Streams and their records. A record's number is its place among all changes."""
+
+    async def begin(self, tx: Tx, table: Table, label: str, view: str, now: float) -> None:
+        """A table has a stream from now on."""
+        scope, keys = table.scope, _encode(table.definition.keys)
+        await tx.execute(
+            _ADD_STREAM, table.id, label, scope.account, scope.region, table.name, view, keys, now
+        )
+
+    async def end(self, tx: Tx, table: Table, now: float) -> None:
+        """A table has no stream from now on; what was recorded can still be read."""
+        await tx.execute(_END_STREAMS, now, table.id)
+
+    async def find(self, tx: Tx, scope: Scope, table: str, label: str) -> StoredStream | None:
+        """One stream."""
+        row = await tx.fetch_one(_FIND_STREAM, scope.account, scope.region, table, label)
+        return None if row is None else _stream(row)
+
+    async def listed(
+        self, tx: Tx, scope: Scope, table: str | None, after: tuple[str, str], limit: int
+    ) -> list[StoredStream]:
+        """Streams in order of table and label, of one table or of all, after a table and label."""
+        if table is None:
+            rows = await tx.fetch(_LIST_STREAMS, scope.account, scope.region, *after, limit)
+        else:
+            rows = await tx.fetch(
+                _LIST_STREAMS_OF_TABLE, scope.account, scope.region, table, after[1], limit
+            )
+        return [_stream(row) for row in rows]
+
+    async def add(self, tx: Tx, table: int, label: str, at: int, record: bytes) -> None:
+        """Record a change, at a time in milliseconds."""
+        await tx.execute(_ADD_RECORD, table, label, at, record)
+
+    async def records(
+        self, tx: Tx, stream: StoredStream, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Records after a number, in order."""
+        rows = await tx.fetch(_RECORDS, stream.table, stream.label, after, limit)
+        return [(number, record) for number, record in rows]
+
+    async def bounds(self, tx: Tx, stream: StoredStream) -> tuple[int | None, int | None]:
+        """The first and the last number of a stream's records."""
+        first = await tx.fetch_one(_FIRST_RECORD, stream.table, stream.label)
+        last = await tx.fetch_one(_LAST_RECORD, stream.table, stream.label)
+        return (None if first is None else first[0], None if last is None else last[0])
+
+    async def oldest(self, tx: Tx) -> int | None:
+        """The time (milliseconds) of the oldest record."""
+        row = await tx.fetch_one(_OLDEST_RECORD)
+        return None if row is None else row[0]
+
+    async def trim(self, tx: Tx, until: int) -> None:
+        """Forget the records of that time (milliseconds) and before, and streams that ended so long ago."""
+        await tx.execute(_TRIM_RECORDS, until)
+        await tx.execute(_FORGET_STREAMS, until / 1000)
+
+
+def _stream(row: Row) -> StoredStream:
+    table, label, name, view, keys, created, disabled = row
+    return StoredStream(table, label, name, view, _decode_keys(keys), created, disabled)
