@@ -185,6 +185,21 @@ async def test_head_gets_the_length_without_the_body() -> None:
         assert (await client.exchange(GET))[0] == 200
 
 
+async def test_a_handler_may_say_the_length_for_head_only() -> None:
+    """Bytes are framed by what they are, whatever the handler says."""
+
+    async def handler(_: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, (("Content-Length", "999"),), b"abc")
+
+    async with serving(handler) as rig:
+        client = await rig.connect()
+        assert await client.exchange(GET) == (200, b"abc")
+        client.send(b"HEAD / HTTP/1.1\r\nhost: a\r\n\r\n")
+        _, headers = await client.head()
+        assert headers["Content-Length"] == "999"
+        assert await client.exchange(GET) == (200, b"abc")
+
+
 @pytest.mark.parametrize("status", [204, 304])
 async def test_some_statuses_have_no_body(status: int) -> None:
     async def handler(_: HttpRequest) -> HttpResponse:
@@ -255,9 +270,7 @@ async def test_an_upgrade_is_not_made() -> None:
     """The request is answered as it is, and the connection ends, as what follows may be another protocol."""
     async with serving() as rig:
         client = await rig.connect()
-        client.send(
-            b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nPRI * HTTP/2.0\r\n"
-        )
+        client.send(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nPRI * HTTP/2.0\r\n")
         assert (await client.answer())[0] == 200
         assert await client.ended()
 
@@ -492,9 +505,7 @@ async def test_a_truncated_request_is_dropped() -> None:
         assert seen == []
 
 
-LIMITS = HttpLimits(
-    max_head=1000, max_body=1000, request_timeout=8, linger=4, max_connections=3, stop_timeout=5
-)
+LIMITS = HttpLimits(max_head=1000, max_body=1000, request_timeout=8, linger=4, max_connections=3, stop_timeout=5)
 
 
 @pytest.mark.parametrize(
@@ -528,9 +539,7 @@ async def test_a_head_that_never_ends_is_refused() -> None:
     [
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1001\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1001\r\nexpect: 100-continue\r\n\r\n",
-        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n"
-        + b"x" * 1001
-        + b"\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n",
     ],
 )
 async def test_bodies_that_are_too_large_are_refused(data: bytes) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from fogbank.core.http.message import HttpRequest, HttpResponse, carries_body, head_of
+from fogbank.core.http.message import HttpRequest, HttpResponse, carries_body, has_length, head_of
 
 if TYPE_CHECKING:
     from fogbank.core.http.server import HttpServer
@@ -334,8 +334,11 @@ class Connection(asyncio.Protocol):
         body = response.body
         if not isinstance(body, bytes):
             return await self._stream(response, request, keep=keep)
-        framing = "" if response.status in _NO_LENGTH else f"content-length: {len(body)}\r\n"
-        head = head_of(response, framing + _connection(request, keep=keep), self._server.date())
+        # An answer to HEAD says the length that GET would have; the handler may know it without the body.
+        own = request.method == "HEAD" and has_length(response)
+        framing = "" if own or response.status in _NO_LENGTH else f"content-length: {len(body)}\r\n"
+        framing += _connection(request, keep=keep)
+        head = head_of(response, framing, self._server.date(), length=own)
         if not body or not carries_body(response.status, request.method):
             transport.write(head)
         elif len(body) <= _ONE_WRITE:
@@ -352,12 +355,12 @@ class Connection(asyncio.Protocol):
         transport, body = self._transport, response.body
         assert transport is not None
         assert not isinstance(body, bytes)
-        sized = any(name.lower() == "content-length" for name, _ in response.headers)
+        sized = has_length(response)
         chunked = not sized and request.version == "1.1"
         keep = keep and (sized or chunked)
         framing = "transfer-encoding: chunked\r\n" if chunked else ""
         framing += _connection(request, keep=keep)
-        transport.write(head_of(response, framing, self._server.date()))
+        transport.write(head_of(response, framing, self._server.date(), length=sized))
         try:
             if carries_body(response.status, request.method):
                 async for piece in body:

@@ -52,6 +52,7 @@ def _reason(status: int) -> str:
 
 
 _STATUS_LINES = {status: f"HTTP/1.1 {status} {_reason(status)}\r\n" for status in range(100, 600)}
+_LENGTH_NAMES = frozenset({"content-length", "Content-Length"})
 _BODILESS = frozenset({*range(100, 200), 204, 304})
 
 
@@ -60,13 +61,21 @@ def carries_body(status: int, method: str) -> bool:
     return method != "HEAD" and status not in _BODILESS
 
 
-def head_of(response: HttpResponse, framing: str, date: str) -> bytes:
+def has_length(response: HttpResponse) -> bool:
+    """Whether the handler itself says how long the body is."""
+    return any(name.lower() == "content-length" for name, _ in response.headers)
+
+
+def head_of(response: HttpResponse, framing: str, date: str, *, length: bool = False) -> bytes:
     """The status line and headers. `framing` and `date` are whole header lines.
 
-    A value with a line break in it would forge further headers; its breaks become spaces.
+    The handler's own `content-length` is left out unless `length`: that of a body of bytes is its length and
+    no other. A value with a line break in it would forge further headers; its breaks become spaces.
     """
     lines = [_STATUS_LINES[response.status], date, framing]
     for name, value in response.headers:
+        if not length and name in _LENGTH_NAMES:
+            continue
         if "\n" in value or "\r" in value:
             value = value.replace("\r", " ").replace("\n", " ")
         lines.append(f"{name}: {value}\r\n")

@@ -98,9 +98,7 @@ class HttpServer(Actor):
     async def listen_unix(self, path: Path) -> None:
         """Accept connections on a unix socket at `path`, which must be free."""
         loop = asyncio.get_running_loop()
-        self._listeners.append(
-            await loop.create_unix_server(lambda: Connection(self), str(path), backlog=1024)
-        )
+        self._listeners.append(await loop.create_unix_server(lambda: Connection(self), str(path), backlog=1024))
 
     async def listen_on(self, sock: socket.socket) -> None:
         """Accept connections on a socket that is bound already."""

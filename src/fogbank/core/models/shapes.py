@@ -200,7 +200,7 @@ class StructureShape(Shape):
     """Named members, in the model's order.
 
     `payload` names the member that alone is the body. `exception` marks errors, `union` structures of which
-    exactly one member is set, `event_stream` unions whose members are events.
+    exactly one member is set, `event_stream` unions whose members are events, `document` any JSON value.
     """
 
     members: Mapping[str, Member]
@@ -211,6 +211,7 @@ class StructureShape(Shape):
     union: bool
     event: bool
     event_stream: bool
+    document: bool
     location_name: str | None
     xml_namespace: XmlNamespace | None
 
@@ -289,6 +290,7 @@ def _build_structure(
         union=bool(document.get("union")),
         event=bool(document.get("event")),
         event_stream=bool(document.get("eventstream")),
+        document=bool(document.get("document")),
         location_name=document.get("locationName"),
         xml_namespace=_xml_namespace(document),
     )

@@ -64,7 +64,7 @@ def _compile(shape: Shape) -> Valid:
     if found is not None:
         return found
     if isinstance(shape, StructureShape):
-        return _compile_structure(shape)
+        return _anything if shape.document else _compile_structure(shape)
     if isinstance(shape, ListShape):
         return _compile_list(shape)
     if isinstance(shape, MapShape):

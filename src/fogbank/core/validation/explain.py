@@ -31,6 +31,8 @@ def explain(operation: OperationModel, request: Mapping[str, Any]) -> tuple[Prob
 
 
 def _explain(shape: Shape, value: Any, path: Path) -> Iterator[Problem]:
+    if isinstance(shape, StructureShape) and shape.document:
+        return
     if not fits_type(shape, value):
         yield Problem(Constraint.TYPE, path, value, shape, shape.sensitive)
         return
@@ -102,7 +104,7 @@ def _explain_inside(shape: Shape, value: Any, path: Path) -> Iterator[Problem]:
     """The problems inside an element; those of its own were reported with the container."""
     if value is None or not fits_type(shape, value):
         return
-    if isinstance(shape, StructureShape):
+    if isinstance(shape, StructureShape) and not shape.document:
         yield from _explain_structure(shape, value, path)
     elif isinstance(shape, ListShape):
         yield from _explain_list(shape, value, path)
@@ -112,6 +114,8 @@ def _explain_inside(shape: Shape, value: Any, path: Path) -> Iterator[Problem]:
 
 def fits_type(shape: Shape, value: Any) -> bool:
     """Whether a value is of the Python type that stands for the shape's."""
+    if isinstance(shape, StructureShape) and shape.document:
+        return True
     if isinstance(shape, StringShape):
         return isinstance(value, str)
     if isinstance(shape, BlobShape):

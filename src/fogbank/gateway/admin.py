@@ -1,0 +1,101 @@
+"""The server's own paths: health, reset, the clock.
+
+GET  /_fogbank/health       what runs
+GET  /_localstack/health    the same in LocalStack's form, which many tools wait for
+POST /_fogbank/reset        empty everything                        (only with --auth local)
+POST /_fogbank/clock        {"seconds": 3600} moves time forward    (only with --auth local)
+GET  /_fogbank/clock        what time it is
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from fogbank import __version__
+from fogbank.core.config import Auth, Config
+from fogbank.core.http import HttpRequest, HttpResponse
+
+FARTHEST = 100 * 366 * 86_400.0
+"""Seconds that the clock may be moved at once: a hundred years."""
+
+
+class Admin(Protocol):
+    """What the server does for its own paths."""
+
+    def health(self) -> Mapping[str, Any]:
+        """What runs: at least `services`, a mapping of names to states."""
+        ...
+
+    async def reset(self) -> None:
+        """Empty everything."""
+        ...
+
+    async def advance(self, seconds: float) -> float:
+        """Move the clock forward; the time that it is then."""
+        ...
+
+
+class AdminPages:
+    """Answers the server's own paths."""
+
+    def __init__(self, admin: Admin, config: Config) -> None:
+        self._admin = admin
+        self._local = config.auth is Auth.LOCAL
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request whose path begins with `/_`."""
+        match request.method, request.path.rstrip("/"):
+            case (("GET" | "HEAD"), "/_fogbank/health"):
+                return answer(200, {"status": "ok", "version": __version__, **self._admin.health()})
+            case (("GET" | "HEAD"), "/_localstack/health"):
+                return answer(200, self._localstack_health())
+            case "POST", "/_fogbank/reset" if self._local:
+                await self._admin.reset()
+                return answer(200, {"status": "ok"})
+            case "POST", "/_fogbank/clock" if self._local:
+                return await self._advance(request)
+            case "GET", "/_fogbank/clock":
+                return answer(200, {"time": self._admin.health().get("time")})
+            case "POST", "/_fogbank/reset" | "/_fogbank/clock":
+                return problem(403, f"POST {request.path} is allowed with --auth local only")
+            case _, "/_fogbank/health" | "/_localstack/health" | "/_fogbank/reset" | "/_fogbank/clock":
+                return problem(405, f"{request.method} is not allowed here")
+            case _:
+                return problem(404, f"there is nothing at {request.path[:300]}; try GET /_fogbank/health")
+
+    def _localstack_health(self) -> dict[str, Any]:
+        services = self._admin.health()["services"]
+        return {"services": dict(services), "edition": "fogbank", "version": __version__}
+
+    async def _advance(self, request: HttpRequest) -> HttpResponse:
+        try:
+            document = msgspec.json.decode(request.body or b"{}")
+        except (msgspec.DecodeError, RecursionError) as error:
+            return problem(400, f"expected a JSON document, {error}")
+        seconds = document.get("seconds") if isinstance(document, dict) else None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            return problem(400, 'expected {"seconds": a number}')
+        if not math.isfinite(seconds) or not 0 <= seconds <= FARTHEST:
+            return problem(400, f"the clock moves forward by 0 to {FARTHEST:.0f} seconds, got {seconds}")
+        return answer(200, {"time": await self._admin.advance(float(seconds))})
+
+
+def answer(status: int, document: Mapping[str, Any]) -> HttpResponse:
+    """A JSON document."""
+    return HttpResponse(status, (("content-type", "application/json"),), msgspec.json.encode(document))
+
+
+def problem(status: int, message: str) -> HttpResponse:
+    """What is wrong with a request to one of the server's own paths."""
+    return answer(status, {"message": message})
+
+
+WELCOME = f"""Fogbank {__version__} is running.
+
+This is an AWS endpoint: point boto3 at it with endpoint_url=, the AWS CLI with --endpoint-url or
+AWS_ENDPOINT_URL. `fogbank env` prints the exports. GET /_fogbank/health says what runs.
+"""

@@ -1,0 +1,162 @@
+"""The gateway: from an HTTP request to a call of the cloud, and back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fogbank.core.config import Auth
+from fogbank.core.errors import ApiError, InternalFailureError
+from fogbank.core.faults import point
+from fogbank.core.http import HttpRequest, HttpResponse
+from fogbank.core.trace import Trace
+from fogbank.gateway import aws_chunked, browser
+from fogbank.gateway.admin import WELCOME, Admin, AdminPages
+from fogbank.gateway.authentication import Authenticator
+from fogbank.gateway.protocols.faults import SerializationError
+from fogbank.gateway.recognise import Recogniser, UnrecognisedError, virtual_bucket
+
+if TYPE_CHECKING:
+    from fogbank.core.call import Cloud, Principal
+    from fogbank.core.clock import Clock
+    from fogbank.core.config import Config
+    from fogbank.core.credentials import CredentialSource
+    from fogbank.core.ids import Ids
+    from fogbank.core.scope import Scope
+    from fogbank.gateway.recognise import CredentialScope, Recognised
+
+_log = logging.getLogger("fogbank.gateway")
+
+
+class Gateway:
+    """Answers every request that reaches the server; `handle` is an `HttpHandler`.
+
+    `credentials` is asked for secrets with `--auth verify`, `admin` does what the server's own paths are for.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        config: Config,
+        clock: Clock,
+        ids: Ids,
+        *,
+        credentials: CredentialSource,
+        admin: Admin,
+    ) -> None:
+        self._cloud = cloud
+        self._config = config
+        self._ids = ids
+        self._verify = config.auth is Auth.VERIFY
+        self._recogniser = Recogniser()
+        self._authenticator = Authenticator(config, clock, credentials)
+        self._admin = AdminPages(admin, config)
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request. Whatever it holds, the answer is well-formed; only cancellation escapes."""
+        headers = request.headers
+        origin = headers.get("origin")
+        if origin is not None:
+            return await self._handle_page(request, origin)
+        if request.path.startswith("/_"):
+            return await self._admin.handle(request)
+        return await self._handle_api(request)
+
+    async def _handle_page(self, request: HttpRequest, origin: str) -> HttpResponse:
+        """A request that a page in a browser makes."""
+        if not browser.may_call(origin, self._config):
+            return browser.refuse(origin)
+        if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
+            return browser.preflight(request)
+        if request.path.startswith("/_"):
+            return browser.allow(await self._admin.handle(request), origin)
+        return browser.allow(await self._handle_api(request), origin)
+
+    async def _handle_api(self, request: HttpRequest) -> HttpResponse:
+        scope = self._recogniser.scope(request)
+        if scope is None and not request.query and request.path == "/" and request.method in {"GET", "HEAD"}:
+            return HttpResponse(200, (("content-type", "text/plain; charset=utf-8"),), WELCOME.encode())
+        request_id = self._ids.uuid()
+        try:
+            plain = prepare(request, scope, self._config.max_body)
+            found = self._recogniser.recognise(plain, scope)
+        except UnrecognisedError as error:
+            return error.codec.encode_error(error.error, request, request_id)
+        except ApiError as error:
+            return self._recogniser.neutral(request).encode_error(error, request, request_id)
+        codec = found.codec
+        try:
+            where, principal = await self._who(request, found, scope)
+            answer = await self._call(plain, found, where, principal, request_id)
+        except ApiError as error:
+            answer = codec.protocol.encode_error(error, request, request_id)
+        except Exception:  # noqa: BLE001 - the request's supervisor
+            operation = codec.operation
+            _log.exception("%s.%s failed (request %s)", operation.service, operation.name, request_id)
+            failure = InternalFailureError("The request failed in Fogbank; the server's log has the details")
+            answer = codec.protocol.encode_error(failure, request, request_id)
+        point("gateway.before-answer")
+        return answer
+
+    async def _who(
+        self, request: HttpRequest, found: Recognised, scope: CredentialScope | None
+    ) -> tuple[Scope, Principal]:
+        """Whose request it is. The signature is of the request as it came, not as it was prepared."""
+        if not self._verify:
+            return self._authenticator.believe(scope)
+        operation = found.codec.operation
+        model = found.codec.protocol.model
+        return await self._authenticator.verify(request, model, unsigned=operation.unsigned)
+
+    async def _call(
+        self, request: HttpRequest, found: Recognised, where: Scope, principal: Principal, request_id: str
+    ) -> HttpResponse:
+        codec = found.codec
+        operation = codec.operation
+        params = codec.decode(request, found.labels)
+        trace = request.headers.get("x-amzn-trace-id")
+        reply = await self._cloud.call(
+            where,
+            operation.service,
+            operation.name,
+            params,
+            trace=Trace.parse(trace) if trace is not None else None,
+            principal=principal,
+            request_id=request_id,
+        )
+        return codec.encode(reply, request_id)
+
+
+def prepare(request: HttpRequest, scope: CredentialScope | None, max_body: int) -> HttpRequest:
+    """The request as the protocols expect it: unpacked, put together, its bucket in its path.
+
+    Raises `ApiError` if the body is not what its headers say.
+    """
+    headers = request.headers
+    if "content-md5" in headers:
+        aws_chunked.check_md5(request)
+    if scope is not None and scope.service == "s3":
+        bucket = virtual_bucket(headers.get("host", ""))
+        if bucket is not None:
+            request = replace(request, path=f"/{bucket}{request.path}")
+        if aws_chunked.is_aws_chunked(request):
+            request = aws_chunked.unchunk(request)
+    elif headers.get("content-encoding") == "gzip":
+        request = replace(request, body=_unzipped(request.body, max_body))
+    return request
+
+
+def _unzipped(body: bytes, most: int) -> bytes:
+    """A gzip body unpacked; `SerializationError` if it is none, or is more than `most` bytes."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            data = file.read(most + 1)
+    except (OSError, EOFError, zlib.error):
+        raise SerializationError("The body is not gzip, as its Content-Encoding says") from None
+    if len(data) > most:
+        raise SerializationError(f"The body may have {most} bytes when it is unpacked")
+    return data
