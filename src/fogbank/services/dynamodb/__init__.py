@@ -6,9 +6,11 @@ storage's. Expressions are compiled once and kept. Removing expired items, filli
 tables are the worker's, in slices, and go on after a crash.
 
 Read `model.py` for tables and keys, `_values` for what items are made of, `_expressions` for the languages,
-`_items` for what requests mean, `_rows` for how rows are written and read, `_api` for the operations.
+`_items` for what requests mean, `_rows` for how rows are written and read, `_api` for the operations, `_streams`
+for DynamoDB Streams, a service of its own over the same tables.
 """
 
+from fogbank.services.dynamodb._streams.api import DynamoDbStreams
 from fogbank.services.dynamodb.api import DynamoDb
 
-__all__ = ["DynamoDb"]
+__all__ = ["DynamoDb", "DynamoDbStreams"]

@@ -11,9 +11,7 @@ from fogbank.services.dynamodb._api.tables import TableOperations
 from fogbank.services.dynamodb._api.transactions import TransactionOperations
 
 
-class DynamoDb(
-    TableOperations, SettingOperations, QueryOperations, BatchOperations, TransactionOperations
-):
+class DynamoDb(TableOperations, SettingOperations, QueryOperations, BatchOperations, TransactionOperations):
     """Amazon DynamoDB."""
 
     name: ClassVar[str] = "dynamodb"

@@ -227,9 +227,7 @@ class KeyReader:
     def _located(self, item: Mapping[str, Value]) -> Location:
         for name, kind in self._hash:
             if kind != "N" and key_length(item[name]) > MAX_HASH_KEY:
-                raise invalid_parameter(
-                    f"Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY} bytes"
-                )
+                raise invalid_parameter(f"Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY} bytes")
         for name, kind in self._range:
             if kind != "N" and key_length(item[name]) > MAX_RANGE_KEY:
                 raise invalid_parameter(
@@ -310,9 +308,7 @@ class Index:
         if part.kind == "N":
             return
         if part in self.definition.keys.hash and key_length(value) > MAX_HASH_KEY:
-            raise invalid_parameter(
-                f"Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY} bytes"
-            )
+            raise invalid_parameter(f"Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY} bytes")
         if part in self.definition.keys.range and key_length(value) > MAX_RANGE_KEY:
             raise invalid_parameter(
                 f"Aggregated size of all range keys has exceeded the size limit of {MAX_RANGE_KEY} bytes"
@@ -362,4 +358,3 @@ class Table:
             return None
         whole = number.partition(".")[0]
         return int(whole) if len(whole) < 18 else None
-

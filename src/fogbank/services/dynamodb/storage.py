@@ -130,10 +130,10 @@ _MOVE_CHORE = "UPDATE dynamodb_chores SET cursor_partition = $1, cursor_sort = $
 _END_CHORE = "DELETE FROM dynamodb_chores WHERE id = $1"
 _DROP_CHORES = "DELETE FROM dynamodb_chores WHERE kind = $1 AND table_id = $2 AND index_number = $3"
 
-_GET_TOKEN = """
+_FIND_REPLY = """
 SELECT digest, reply FROM dynamodb_tokens WHERE account = $1 AND region = $2 AND token = $3 AND expires > $4
 """
-_PUT_TOKEN = """
+_KEEP_REPLY = """
 INSERT INTO dynamodb_tokens (account, region, token, digest, reply, expires) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (account, region, token)
 DO UPDATE SET digest = excluded.digest, reply = excluded.reply, expires = excluded.expires
@@ -167,6 +167,9 @@ SELECT MIN(number) FROM dynamodb_stream_records WHERE table_id = $1 AND stream =
 """
 _LAST_RECORD = """
 SELECT MAX(number) FROM dynamodb_stream_records WHERE table_id = $1 AND stream = $2
+"""
+_FIRST_RECORD_SINCE = """
+SELECT MIN(number) FROM dynamodb_stream_records WHERE table_id = $1 AND stream = $2 AND at >= $3
 """
 _OLDEST_RECORD = "SELECT MIN(at) FROM dynamodb_stream_records"
 _TRIM_RECORDS = "DELETE FROM dynamodb_stream_records WHERE at <= $1"
@@ -282,9 +285,7 @@ class Items:
         self, tx: Tx, table: int, index: int, at: Location, home: Location, item: bytes, size: int
     ) -> None:
         """Store what an index has of the item at `home`."""
-        await tx.execute(
-            _PUT_INDEXED, table, index, at.partition, at.sort, home.partition, home.sort, item, size
-        )
+        await tx.execute(_PUT_INDEXED, table, index, at.partition, at.sort, home.partition, home.sort, item, size)
 
     async def delete_indexed(self, tx: Tx, table: int, index: int, at: Location, home: Location) -> None:
         """Remove what an index has of the item at `home`."""
@@ -334,9 +335,7 @@ class Upkeep:
         row = await tx.fetch_one(_NEXT_EXPIRY, after)
         return None if row is None else row[0]
 
-    async def expired(
-        self, tx: Tx, oldest: int, now: int, limit: int
-    ) -> list[tuple[int, Location, bytes]]:
+    async def expired(self, tx: Tx, oldest: int, now: int, limit: int) -> list[tuple[int, Location, bytes]]:
         """Items that expired after `oldest` and by `now`: table, place and bytes."""
         rows = await tx.fetch(_EXPIRED, oldest, now, limit)
         return [(table, Location(partition, sort), item) for table, partition, sort, item in rows]
@@ -384,14 +383,12 @@ class Upkeep:
 
     async def find_token(self, tx: Tx, scope: Scope, token: str, now: int) -> tuple[bytes, bytes] | None:
         """The digest and the reply of the request that used a token, unless that is forgotten."""
-        row = await tx.fetch_one(_GET_TOKEN, scope.account, scope.region, token, now)
+        row = await tx.fetch_one(_FIND_REPLY, scope.account, scope.region, token, now)
         return None if row is None else (row[0], row[1])
 
-    async def keep_token(
-        self, tx: Tx, scope: Scope, token: str, digest: bytes, reply: bytes, expires: int
-    ) -> None:
+    async def keep_token(self, tx: Tx, scope: Scope, token: str, digest: bytes, reply: bytes, expires: int) -> None:
         """Remember a token until `expires` (milliseconds)."""
-        await tx.execute(_PUT_TOKEN, scope.account, scope.region, token, digest, reply, expires)
+        await tx.execute(_KEEP_REPLY, scope.account, scope.region, token, digest, reply, expires)
 
     async def forget_tokens(self, tx: Tx, now: int) -> None:
         """Forget the tokens whose time is over."""
@@ -404,9 +401,7 @@ class Streams:
     async def begin(self, tx: Tx, table: Table, label: str, view: str, now: float) -> None:
         """A table has a stream from now on."""
         scope, keys = table.scope, _encode(table.definition.keys)
-        await tx.execute(
-            _ADD_STREAM, table.id, label, scope.account, scope.region, table.name, view, keys, now
-        )
+        await tx.execute(_ADD_STREAM, table.id, label, scope.account, scope.region, table.name, view, keys, now)
 
     async def end(self, tx: Tx, table: Table, now: float) -> None:
         """A table has no stream from now on; what was recorded can still be read."""
@@ -424,18 +419,14 @@ class Streams:
         if table is None:
             rows = await tx.fetch(_LIST_STREAMS, scope.account, scope.region, *after, limit)
         else:
-            rows = await tx.fetch(
-                _LIST_STREAMS_OF_TABLE, scope.account, scope.region, table, after[1], limit
-            )
+            rows = await tx.fetch(_LIST_STREAMS_OF_TABLE, scope.account, scope.region, table, after[1], limit)
         return [_stream(row) for row in rows]
 
     async def add(self, tx: Tx, table: int, label: str, at: int, record: bytes) -> None:
         """Record a change, at a time in milliseconds."""
         await tx.execute(_ADD_RECORD, table, label, at, record)
 
-    async def records(
-        self, tx: Tx, stream: StoredStream, after: int, limit: int
-    ) -> list[tuple[int, bytes]]:
+    async def records(self, tx: Tx, stream: StoredStream, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Records after a number, in order."""
         rows = await tx.fetch(_RECORDS, stream.table, stream.label, after, limit)
         return [(number, record) for number, record in rows]
@@ -445,6 +436,11 @@ class Streams:
         first = await tx.fetch_one(_FIRST_RECORD, stream.table, stream.label)
         last = await tx.fetch_one(_LAST_RECORD, stream.table, stream.label)
         return (None if first is None else first[0], None if last is None else last[0])
+
+    async def first_since(self, tx: Tx, stream: StoredStream, at: int) -> int | None:
+        """The number of a stream's first record of that time (milliseconds) or later."""
+        row = await tx.fetch_one(_FIRST_RECORD_SINCE, stream.table, stream.label, at)
+        return None if row is None else row[0]
 
     async def oldest(self, tx: Tx) -> int | None:
         """The time (milliseconds) of the oldest record."""

@@ -63,9 +63,7 @@ class ItemOperations(Parts):
             reply["ConsumedCapacity"] = Consumed(units).report(request["TableName"], wanted)
         return reply
 
-    async def _write(
-        self, call: Call, request: Mapping[str, Any], plan: Plan, paths: tuple[Steps, ...] = ()
-    ) -> Reply:
+    async def _write(self, call: Call, request: Mapping[str, Any], plan: Plan, paths: tuple[Steps, ...] = ()) -> Reply:
         name = request["TableName"]
         measures = request.get("ReturnItemCollectionMetrics") == "SIZE"
 

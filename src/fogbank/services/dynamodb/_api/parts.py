@@ -10,8 +10,8 @@ from fogbank.core.scope import Scope
 from fogbank.services.dynamodb._rows.catalog import Catalog, resolve
 from fogbank.services.dynamodb._rows.expiry import ExpiryWatch
 from fogbank.services.dynamodb._rows.reader import Reader
-from fogbank.services.dynamodb._rows.writer import Writer
 from fogbank.services.dynamodb._rows.records import Recorder
+from fogbank.services.dynamodb._rows.writer import Writer
 from fogbank.services.dynamodb.model import Table
 from fogbank.services.dynamodb.storage import Items, Streams, Tables, Upkeep
 from fogbank.services.dynamodb.worker import Worker

@@ -59,9 +59,7 @@ class SettingOperations(Parts):
                 raise ValidationError(
                     f"TimeToLive is active on a different AttributeName: current AttributeName is {current}"
                 )
-            definition = replace(
-                table.definition, ttl_attribute=attribute if enabled else None, ttl_changed=now
-            )
+            definition = replace(table.definition, ttl_attribute=attribute if enabled else None, ttl_changed=now)
             await self.tables.update(tx, table, definition)
             await self.upkeep.add_chore(tx, worker.NOTE_EXPIRY, table.id)
             tx.wake(TOPIC)
@@ -169,9 +167,7 @@ class SettingOperations(Parts):
 
     # -- continuous backups -------------------------------------------------------------------------------
 
-    async def describe_continuous_backups(
-        self, call: Call, request: DescribeContinuousBackupsInputTypeDef
-    ) -> Reply:
+    async def describe_continuous_backups(self, call: Call, request: DescribeContinuousBackupsInputTypeDef) -> Reply:
         """Whether point-in-time recovery is on. Restoring is not implemented, and says so when it is called."""
 
         async def body(tx: Tx) -> Reply:
@@ -179,9 +175,7 @@ class SettingOperations(Parts):
 
         return {"ContinuousBackupsDescription": await self.kit.storage.read(body)}
 
-    async def update_continuous_backups(
-        self, call: Call, request: UpdateContinuousBackupsInputTypeDef
-    ) -> Reply:
+    async def update_continuous_backups(self, call: Call, request: UpdateContinuousBackupsInputTypeDef) -> Reply:
         """Turn point-in-time recovery on or off, as far as the setting goes."""
         given = request["PointInTimeRecoverySpecification"]
         enabled, days = given["PointInTimeRecoveryEnabled"], given.get("RecoveryPeriodInDays")
@@ -238,6 +232,4 @@ def _check_revision(definition: Definition, expected: str | None, *, creates: bo
     if creates and expected == "NO_POLICY" and definition.policy is None:
         return
     if expected != definition.policy_revision or definition.policy is None:
-        raise PolicyNotFoundError(
-            f"Resource-based policy not found due to revision id mismatch: expected {expected}"
-        )
+        raise PolicyNotFoundError(f"Resource-based policy not found due to revision id mismatch: expected {expected}")

@@ -78,9 +78,7 @@ class TransactionOperations(ItemOperations):
             if token is not None:
                 now = self.kit.clock.millis()
                 await self.upkeep.forget_tokens(tx, now)
-                await self.upkeep.keep_token(
-                    tx, call.scope, token, digest, _encode(_repeated(reply)), now + TOKEN_LIFE
-                )
+                await self.upkeep.keep_token(tx, call.scope, token, digest, _encode(_repeated(reply)), now + TOKEN_LIFE)
             return reply
 
         return await self.kit.storage.transact(body)
@@ -132,9 +130,7 @@ class TransactionOperations(ItemOperations):
                 measured = await self.collection_metrics(tx, outcome)
                 if measured is not None:
                     metrics.setdefault(action.table, []).append(measured)
-        reports = [
-            one.report(name, request.get("ReturnConsumedCapacity"), "Write") for name, one in consumed.items()
-        ]
+        reports = [one.report(name, request.get("ReturnConsumedCapacity"), "Write") for name, one in consumed.items()]
         if any(report is not None for report in reports):
             reply["ConsumedCapacity"] = reports
         if metrics:
@@ -162,9 +158,7 @@ class TransactionOperations(ItemOperations):
             reply["ConsumedCapacity"] = [one.report(name, wants, "Read") for name, one in consumed.items()]
         return reply
 
-    async def _get_all(
-        self, tx: Tx, call: Call, wanted: list[tuple[str, GetPlan]]
-    ) -> list[tuple[bytes, int] | None]:
+    async def _get_all(self, tx: Tx, call: Call, wanted: list[tuple[str, GetPlan]]) -> list[tuple[bytes, int] | None]:
         rows: list[tuple[bytes, int] | None] = []
         reasons: list[Mapping[str, Any]] = []
         places: set[tuple[int, Location]] = set()

@@ -16,7 +16,7 @@ from typing import Any
 from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb._expressions.naming import Steps
 from fogbank.services.dynamodb._values import numbers
-from fogbank.services.dynamodb._values.attributes import SORTED_SET, Item, Value
+from fogbank.services.dynamodb._values.attributes import Item, Value, sorted_set
 from fogbank.services.dynamodb._values.comparison import kind_of
 
 
@@ -146,7 +146,7 @@ def _sum(old: Value | None, added: Value | None) -> Value:
     if kind == "N":
         return {"N": plus(old["N"], added["N"])}
     members = old[kind] + [member for member in added[kind] if member not in old[kind]]
-    return {kind: SORTED_SET[kind](members)}
+    return {kind: sorted_set(kind, members)}
 
 
 def _delete(item: Item, change: Change) -> None:

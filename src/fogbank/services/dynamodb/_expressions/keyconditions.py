@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb._expressions.conditions import CACHE_SIZE, Check, Compiler
@@ -86,9 +87,7 @@ def _compiled(text: str, names: NameItems) -> _Compiled:
     attributes = [template.attribute for template in templates]
     if len(set(attributes)) != len(attributes):
         raise ValidationError("KeyConditionExpressions must only contain one condition per key")
-    return _Compiled(
-        templates, frozenset(resolver.used), frozenset(references.values), tuple(compiler.checks)
-    )
+    return _Compiled(templates, frozenset(resolver.used), frozenset(references.values), tuple(compiler.checks))
 
 
 def _flattened(tree: Condition) -> list[Condition]:
@@ -157,6 +156,5 @@ def _attribute(operand: Operand, names: Names, operator: str) -> str:
 
 
 def _reference(operand: Operand) -> str:
-    if not isinstance(operand, ValueRef):
-        raise AssertionError("the operands were checked")
-    return operand.name
+    """The value that is compared with: of one path and no calls, what is left is values."""
+    return cast("ValueRef", operand).name

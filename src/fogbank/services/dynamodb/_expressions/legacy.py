@@ -77,9 +77,7 @@ def _operands(operator: str, values: Sequence[Mapping[str, Any]]) -> list[Value]
     for operand in operands:
         kind = kind_of(operand)
         if allowed is not None and kind not in allowed:
-            raise invalid_parameter(
-                f"ComparisonOperator {operator} is not valid for {kind} AttributeValue type"
-            )
+            raise invalid_parameter(f"ComparisonOperator {operator} is not valid for {kind} AttributeValue type")
     if len({kind_of(operand) for operand in operands}) > 1:
         raise invalid_parameter("AttributeValues inside AttributeValueList must be of same type")
     if operator == "BETWEEN":
@@ -123,9 +121,7 @@ def _sign(value: Value | None, other: Value, signs: tuple[int, ...]) -> bool:
 
 def _combined(tests: Mapping[str, Holds], operator: str | None, parameter: str) -> CompiledCondition:
     if operator is not None and len(tests) < 2:
-        raise ValidationError(
-            f"ConditionalOperator can only be used when {parameter} has two or more elements"
-        )
+        raise ValidationError(f"ConditionalOperator can only be used when {parameter} has two or more elements")
     pairs = tuple(tests.items())
 
     def every(item: Item, _values: Values) -> bool:
@@ -148,40 +144,29 @@ def _expectation(name: str, given: Mapping[str, Any]) -> Holds:
     comparison, listed = given.get("ComparisonOperator"), given.get("AttributeValueList")
     if comparison is not None:
         if exists is not None:
-            raise invalid_parameter(
-                f"Exists and ComparisonOperator cannot be used together for Attribute: {name}"
-            )
+            raise invalid_parameter(f"Exists and ComparisonOperator cannot be used together for Attribute: {name}")
         if value is not None and listed is not None:
-            raise invalid_parameter(
-                f"Value and AttributeValueList cannot be used together for Attribute: {name}"
-            )
+            raise invalid_parameter(f"Value and AttributeValueList cannot be used together for Attribute: {name}")
         values = [value] if value is not None else listed or []
         if value is None and listed is None and _ARGUMENTS[comparison][0]:
             raise invalid_parameter(
-                f"Value or AttributeValueList must be used with ComparisonOperator: {comparison} "
-                f"for Attribute: {name}"
+                f"Value or AttributeValueList must be used with ComparisonOperator: {comparison} for Attribute: {name}"
             )
         return _holds(comparison, _operands(comparison, values))
     if listed is not None:
-        raise invalid_parameter(
-            f"AttributeValueList can only be used with a ComparisonOperator for Attribute: {name}"
-        )
+        raise invalid_parameter(f"AttributeValueList can only be used with a ComparisonOperator for Attribute: {name}")
     if exists is False:
         if value is not None:
             raise invalid_parameter(f"Value cannot be used when Exists is false for Attribute: {name}")
         return lambda found: found is None
     if value is None:
-        detail = (
-            "Exists is null" if exists is None else "Exists is set to TRUE"
-        )
+        detail = "Exists is null" if exists is None else "Exists is set to TRUE"
         raise invalid_parameter(f"Value must be provided when {detail} for Attribute: {name}")
     wanted = _checked(value)
     return lambda found: found == wanted
 
 
-def filtered(
-    given: Mapping[str, Mapping[str, Any]], operator: str | None
-) -> CompiledCondition:
+def filtered(given: Mapping[str, Mapping[str, Any]], operator: str | None) -> CompiledCondition:
     """`QueryFilter` or `ScanFilter`, with `ConditionalOperator`, as a condition."""
     tests = {}
     for name, one in given.items():
@@ -226,9 +211,7 @@ def _change(name: str, given: Mapping[str, Any]) -> Change:
     action, value = given.get("Action", "PUT"), given.get("Value")
     if value is None:
         if action != "DELETE":
-            raise invalid_parameter(
-                "Only DELETE action is allowed when no attribute value is specified"
-            )
+            raise invalid_parameter("Only DELETE action is allowed when no attribute value is specified")
         return Change(Verb.REMOVE, (name,))
     checked = _checked(value)
     kind = kind_of(checked)

@@ -61,7 +61,8 @@ class Names:
 
     def resolve(self, path: Path) -> Steps:
         """The path with every `#name` replaced by the attribute's name."""
-        return tuple(self._names[step] if _is_placeholder(step) else step for step in path.steps)
+        names = self._names
+        return tuple(names[step] if isinstance(step, str) and step.startswith("#") else step for step in path.steps)
 
     def check(self, references: References) -> None:
         """Every check that needs no values; raises the first fault in DynamoDB's order."""
@@ -132,7 +133,10 @@ def _is_placeholder(step: Step) -> bool:
 
 
 def check_paths(kind: Kind, paths: list[Steps]) -> None:
-    """No path of a projection or update may be another's beginning, nor take for a list what another takes for a map."""
+    """No path of a projection or update may be another's beginning.
+
+    Nor may it take for a list what another takes for a map.
+    """
     for at, path in enumerate(paths):
         for other in paths[:at]:
             _check_pair(kind, other, path)

@@ -149,9 +149,7 @@ class _Parser:
 
     def _name(self) -> str:
         token = self.token
-        if token.kind is TokenKind.NAME or (
-            token.kind is TokenKind.WORD and token.keyword not in self.keywords
-        ):
+        if token.kind is TokenKind.NAME or (token.kind is TokenKind.WORD and token.keyword not in self.keywords):
             self.at += 1
             return token.text
         raise self.fail()

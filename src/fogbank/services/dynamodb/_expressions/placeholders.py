@@ -74,8 +74,7 @@ def _checked_names(names: Mapping[str, str]) -> NameItems:
             raise ValidationError(f'ExpressionAttributeNames contains invalid key: Syntax error; key: "{key}"')
         if not name:
             raise ValidationError(
-                "ExpressionAttributeNames contains invalid value: Attribute name must not be empty "
-                f"for key {key}"
+                f"ExpressionAttributeNames contains invalid value: Attribute name must not be empty for key {key}"
             )
     return tuple(names.items())
 
@@ -91,7 +90,5 @@ def _checked_values(values: Mapping[str, Mapping[str, Any]]) -> Values:
         try:
             result[key] = checked_value(value)[0]
         except ValueFault as fault:
-            raise ValidationError(
-                f"ExpressionAttributeValues contains invalid value: {fault} for key {key}"
-            ) from None
+            raise ValidationError(f"ExpressionAttributeValues contains invalid value: {fault} for key {key}") from None
     return result

@@ -76,10 +76,7 @@ def update(text: str, placeholders: Placeholders) -> Update:
         check(values)
 
     def changes(item: Item) -> list[Change]:
-        return [
-            Change(verb, path, None if get is None else get(item, values))
-            for verb, path, get in compiled.steps
-        ]
+        return [Change(verb, path, None if get is None else get(item, values)) for verb, path, get in compiled.steps]
 
     creates = any(verb in (Verb.SET, Verb.ADD) for verb, _, _ in compiled.steps)
     return Update(tuple(path for _, path, _ in compiled.steps), changes, creates)
@@ -208,9 +205,7 @@ def _existing(path: Steps) -> Getter:
     def get(item: Item, _values: Values) -> Value:
         found = follow(item, path)
         if found is None:
-            raise ValidationError(
-                "The provided expression refers to an attribute that does not exist in the item"
-            )
+            raise ValidationError("The provided expression refers to an attribute that does not exist in the item")
         return found
 
     return get

@@ -89,9 +89,7 @@ def _component(part: KeyPart, value: Value, limit: int) -> bytes:
     if part.kind != "N" and key_length(value) > limit:
         if limit == MAX_HASH_KEY:
             raise invalid_parameter(f"Size of hashkey has exceeded the maximum size limit of{limit} bytes")
-        raise invalid_parameter(
-            f"Aggregated size of all range keys has exceeded the size limit of {limit} bytes"
-        )
+        raise invalid_parameter(f"Aggregated size of all range keys has exceeded the size limit of {limit} bytes")
     return keys.component(part.kind, value[part.kind])
 
 
@@ -142,9 +140,7 @@ def start_of(given: Mapping[str, Value], table: Table, index: Index | None) -> S
 def check_start_in(start: Start, within: KeyRange) -> None:
     """A page of a Query must begin inside what the Query is for."""
     if start.place.partition != within.partition:
-        raise ValidationError(
-            "The provided starting key is outside query boundaries based on provided conditions"
-        )
+        raise ValidationError("The provided starting key is outside query boundaries based on provided conditions")
     if not within.holds(start.place.sort):
         raise ValidationError("The provided starting key does not match the range key predicate")
 

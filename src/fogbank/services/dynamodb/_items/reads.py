@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb._expressions import legacy
@@ -175,8 +173,7 @@ def target(plan: ReadPlan, table: Table) -> Index | None:
         for part in schema:
             if part.name in plan.filter.attributes:
                 raise ValidationError(
-                    "Filter Expression can only contain non-primary key attributes: "
-                    f"Primary key attribute: {part.name}"
+                    f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {part.name}"
                 )
     return index
 

@@ -61,9 +61,8 @@ def _guard(request: Given, placeholders: Placeholders) -> Guard | None:
 
 def _reads(request: Given) -> bool:
     """Whether the reply needs the item as it was."""
-    return (
-        request.get("ReturnValues", "NONE") != "NONE" or request.get("ReturnConsumedCapacity", "NONE") != "NONE"
-    )
+    wanted = (request.get("ReturnValues", "NONE"), request.get("ReturnConsumedCapacity", "NONE"))
+    return wanted != ("NONE", "NONE")
 
 
 def put(request: Given) -> PutPlan:

@@ -133,9 +133,7 @@ class Reader:
 
     # -- rows ---------------------------------------------------------------------------------------------
 
-    def _query(
-        self, tx: Tx, table: Table, index: Index | None, within: KeyRange, *, forward: bool
-    ) -> Fetch:
+    def _query(self, tx: Tx, table: Table, index: Index | None, within: KeyRange, *, forward: bool) -> Fetch:
         low, high = within.low, END if within.high is None else within.high
 
         async def of_table(start: Start | None, limit: int) -> list[StoredItem]:
@@ -144,9 +142,7 @@ class Reader:
                 first = start.place.sort + b"\x00"
             elif start is not None:
                 last = start.place.sort
-            return await self._items.query(
-                tx, table.id, within.partition, first, last, limit, forward=forward
-            )
+            return await self._items.query(tx, table.id, within.partition, first, last, limit, forward=forward)
 
         async def of_index(start: Start | None, limit: int) -> list[StoredItem]:
             if index is None:

@@ -50,9 +50,7 @@ class Recorder:
         self._streams = streams
         self._clock = clock
 
-    async def record(
-        self, tx: Tx, table: Table, old: Item | None, new: Item | None, *, expired: bool = False
-    ) -> None:
+    async def record(self, tx: Tx, table: Table, old: Item | None, new: Item | None, *, expired: bool = False) -> None:
         """Record a change of a table that has a stream."""
         stream = table.definition.stream
         some = new if new is not None else old

@@ -2,7 +2,7 @@
 
 | file | idea |
 | --- | --- |
-| `records.py` | what is recorded of a change, and how it is shown |
+| `../_rows/records.py` | what is recorded of a change, and how it is shown |
 | `iterators.py` | shard iterators: a place in a stream, as a token |
 | `api.py` | the service `dynamodbstreams` |
 

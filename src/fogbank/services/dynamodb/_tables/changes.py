@@ -95,17 +95,14 @@ def _capacity(request: Given, old: Definition, now: float) -> Definition:
     if billing is BillingMode.PAY_PER_REQUEST:
         if given is not None:
             raise invalid_parameter(
-                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
-                "PAY_PER_REQUEST"
+                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
             )
         if old.billing is billing:
             return old
         indexes = tuple(
             replace(index, throughput=Throughput(0, 0)) if index.is_global else index for index in old.indexes
         )
-        return replace(
-            old, billing=billing, billing_changed=now, throughput=Throughput(0, 0), indexes=indexes
-        )
+        return replace(old, billing=billing, billing_changed=now, throughput=Throughput(0, 0), indexes=indexes)
     if given is None:
         if old.billing is not billing:
             raise invalid_parameter(
@@ -203,8 +200,7 @@ def _updated(old: Definition, given: Given, now: float) -> Definition:
     if "ProvisionedThroughput" in given:
         if old.billing is BillingMode.PAY_PER_REQUEST:
             raise invalid_parameter(
-                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
-                "PAY_PER_REQUEST"
+                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
             )
         current = index.throughput or Throughput(0, 0)
         units = schemas.throughput(given["ProvisionedThroughput"], current, now)
@@ -224,9 +220,7 @@ def _without_unused(definition: Definition) -> Definition:
     """Attributes that are no index's key any more are not defined any more."""
     used = {part.name for part in definition.keys.parts}
     used.update(part.name for index in definition.indexes for part in index.keys.parts)
-    return replace(
-        definition, attributes=tuple(part for part in definition.attributes if part.name in used)
-    )
+    return replace(definition, attributes=tuple(part for part in definition.attributes if part.name in used))
 
 
 def _stream_update(given: Given, change: Change, now: float) -> Change:

@@ -68,10 +68,7 @@ def definition(request: Given, name: str, scope: Scope, now: float, ids: Ids) ->
 
 def _missing(member: str) -> str:
     where = member[0].lower() + member[1:]
-    return (
-        f"1 validation error detected: Value null at '{where}' failed to satisfy constraint: "
-        "Member must not be null"
-    )
+    return f"1 validation error detected: Value null at '{where}' failed to satisfy constraint: Member must not be null"
 
 
 def refuse(request: Given, members: Sequence[str], operation: str) -> None:
@@ -86,8 +83,7 @@ def _units(request: Given, billing: BillingMode, now: float) -> Throughput:
     if billing is BillingMode.PAY_PER_REQUEST:
         if given is not None:
             raise invalid_parameter(
-                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
-                "PAY_PER_REQUEST"
+                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
             )
         return Throughput(0, 0)
     if given is None:

@@ -49,9 +49,7 @@ def describe(table: Table, statistics: Statistics, status: str = "ACTIVE") -> di
     if definition.locals:
         shown["LocalSecondaryIndexes"] = [_local(table, one, statistics) for one in definition.locals]
     if definition.globals:
-        shown["GlobalSecondaryIndexes"] = [
-            _global(table, one, statistics, status) for one in definition.globals
-        ]
+        shown["GlobalSecondaryIndexes"] = [_global(table, one, statistics, status) for one in definition.globals]
     shown.update(_options(table))
     return shown
 

@@ -85,18 +85,14 @@ def _check_order(given: Sequence[Given]) -> None:
 
 def _schema(given: Sequence[Given], kinds: Kinds) -> KeySchema:
     # An attribute without definition is found by `check_attributes`, which tells all of them at once.
-    parts = [
-        (one["KeyType"], KeyPart(one["AttributeName"], kinds.get(one["AttributeName"], ""))) for one in given
-    ]
+    parts = [(one["KeyType"], KeyPart(one["AttributeName"], kinds.get(one["AttributeName"], ""))) for one in given]
     return KeySchema(
         tuple(part for kind, part in parts if kind == "HASH"),
         tuple(part for kind, part in parts if kind == "RANGE"),
     )
 
 
-def check_attributes(
-    defined: Sequence[KeyPart], keys: KeySchema, indexes: Sequence[IndexDefinition]
-) -> None:
+def check_attributes(defined: Sequence[KeyPart], keys: KeySchema, indexes: Sequence[IndexDefinition]) -> None:
     """Every key attribute must be defined, and every defined attribute must be a key of something."""
     names = [part.name for part in defined]
     undefined = [part.name for part in keys.parts if part.name not in names]
@@ -160,8 +156,7 @@ def global_index(given: Given, number: int, kinds: Kinds, *, provisioned: bool, 
         raise invalid_parameter(f"ProvisionedThroughput is not specified for index: {name}")
     if not provisioned and units is not None:
         raise invalid_parameter(
-            "ProvisionedThroughput should not be specified for index: "
-            f"{name} when BillingMode is PAY_PER_REQUEST"
+            f"ProvisionedThroughput should not be specified for index: {name} when BillingMode is PAY_PER_REQUEST"
         )
     return IndexDefinition(
         number,
@@ -199,13 +194,9 @@ def check_indexes(indexes: Sequence[IndexDefinition]) -> None:
         names.add(index.name)
     locals_ = sum(not index.is_global for index in indexes)
     if locals_ > MAX_LOCAL_INDEXES:
-        raise invalid_parameter(
-            f"Number of LocalSecondaryIndexes exceeds per-table limit of {MAX_LOCAL_INDEXES}"
-        )
+        raise invalid_parameter(f"Number of LocalSecondaryIndexes exceeds per-table limit of {MAX_LOCAL_INDEXES}")
     if len(indexes) - locals_ > MAX_GLOBAL_INDEXES:
-        raise invalid_parameter(
-            f"GlobalSecondaryIndex count exceeds the per-table limit of {MAX_GLOBAL_INDEXES}"
-        )
+        raise invalid_parameter(f"GlobalSecondaryIndex count exceeds the per-table limit of {MAX_GLOBAL_INDEXES}")
     if sum(len(index.included) for index in indexes) > MAX_INCLUDED:
         raise invalid_parameter(
             f"Total number of projected NonKeyAttributes exceeds the per-table limit of {MAX_INCLUDED}"
@@ -222,9 +213,7 @@ def throughput(given: Given, current: Throughput | None, now: float) -> Throughp
         return Throughput(read, write)
     rises = read > current.read or write > current.write
     falls = read < current.read or write < current.write
-    return Throughput(
-        read, write, now if rises else current.increased, now if falls else current.decreased
-    )
+    return Throughput(read, write, now if rises else current.increased, now if falls else current.decreased)
 
 
 def on_demand(given: Given | None) -> dict[str, int] | None:

@@ -23,9 +23,7 @@ MAX_NESTING = 32
 """Levels of lists and maps in an item."""
 
 EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
-SEVERAL = (
-    "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
-)
+SEVERAL = "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
 _INVALID = "One or more parameter values were invalid: "
 
 
@@ -141,7 +139,7 @@ def _number_set(content: list[str], _depth: int) -> tuple[Value, int]:
     members = [_canonical(number) for number in content]
     if len(set(members)) != len(members):
         raise ValueFault("Input collection contains duplicates")
-    return {"NS": sorted(members, key=Decimal)}, sum(map(numbers.size, members))
+    return {"NS": sorted_set("NS", members)}, sum(map(numbers.size, members))
 
 
 def _binary_set(content: list[bytes], _depth: int) -> tuple[Value, int]:
@@ -174,5 +172,8 @@ _CHECKS: Mapping[str, Callable[[Any, int], tuple[Value, int]]] = {
 
 TYPES = tuple(_CHECKS)
 """The letters of the types."""
-SORTED_SET = {"SS": sorted, "BS": sorted, "NS": lambda members: sorted(members, key=Decimal)}
-"""How the members of a canonical set are ordered, by its type."""
+
+
+def sorted_set(kind: str, members: list[Any]) -> list[Any]:
+    """The members of a set of type SS, NS or BS in their canonical order."""
+    return sorted(members, key=Decimal) if kind == "NS" else sorted(members)

@@ -45,13 +45,9 @@ def canonical(text: str) -> str:
     if len(significant) > MAX_DIGITS:
         raise NumberError("Attempting to store more than 38 significant digits in a Number")
     if point - 1 > MAX_EXPONENT:
-        raise NumberError(
-            "Number overflow. Attempting to store a number with magnitude larger than supported range"
-        )
+        raise NumberError("Number overflow. Attempting to store a number with magnitude larger than supported range")
     if point - 1 < MIN_EXPONENT:
-        raise NumberError(
-            "Number underflow. Attempting to store a number with magnitude smaller than supported range"
-        )
+        raise NumberError("Number underflow. Attempting to store a number with magnitude smaller than supported range")
     return ("-" if sign == "-" else "") + _plain(significant, point)
 
 
