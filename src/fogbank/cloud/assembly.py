@@ -11,6 +11,7 @@ from fogbank.cloud.registry import SERVICES
 from fogbank.core.call import ANONYMOUS, Call, Principal, Reply, Request
 from fogbank.core.clock import Clock
 from fogbank.core.config import Config
+from fogbank.core.credentials import Credentials, CredentialSource
 from fogbank.core.errors import ApiError, InternalFailureError, NotImplementedByFogbank, OverloadedError
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
@@ -64,6 +65,7 @@ class LocalCloud(Actor):
         kit = Kit(config, clock, ids, storage, blobs, self.delivery, self.runtime, self)
         self.services = {name: kind(kit) for name, kind in services.items()}
         self.delivery.route("target", TargetRoute(self, self.delivery, clock))
+        self._sources = [service for service in self.services.values() if isinstance(service, CredentialSource)]
         self._doors: dict[tuple[str, str], _Door] = {}
         for name, service in self.services.items():
             model = service_model(name)
@@ -139,6 +141,14 @@ class LocalCloud(Actor):
             raise InternalFailureError(
                 f"{service}.{operation} failed in Fogbank ({type(error).__name__}); the server's log has the details"
             ) from error
+
+    async def find_credentials(self, access_key: str) -> Credentials | None:
+        """What is known of an access key: the services that hand out keys are asked in turn."""
+        for source in self._sources:
+            found = await source.find_credentials(access_key)
+            if found is not None:
+                return found
+        return None
 
     def _missing(self, service: str, operation: str) -> ApiError:
         """The error for what nobody answers: it names what is missing (no silent success)."""

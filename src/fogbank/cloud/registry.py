@@ -9,6 +9,7 @@ from fogbank.services.kit import Service
 _CLASSES = {
     "sqs": "fogbank.services.sqs:Sqs",
     "dynamodb": "fogbank.services.dynamodb:DynamoDb",
+    "dynamodbstreams": "fogbank.services.dynamodb:DynamoDbStreams",
     "events": "fogbank.services.events:Events",
     "scheduler": "fogbank.services.scheduler:Scheduler",
     "lambda": "fogbank.services.lambda_:Lambda",
@@ -26,7 +27,7 @@ def _load() -> dict[str, type[Service]]:
         module, _, attribute = place.partition(":")
         try:
             found[name] = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError):
+        except (ImportError, AttributeError, SyntaxError):
             continue
     return found
 

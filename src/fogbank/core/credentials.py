@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from fogbank.core.ids import Ids
@@ -35,6 +35,7 @@ class Credentials:
     expires: float | None = None
 
 
+@runtime_checkable
 class CredentialSource(Protocol):
     """Who knows access keys: IAM the users' own, STS the temporary ones."""
 
