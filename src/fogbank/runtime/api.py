@@ -33,7 +33,10 @@ _ACCEPTED = b'{"status":"OK"}\n'
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request to the Runtime API; header names are in lower case. `oversized`: the body passed the limit and was dropped."""
+    """A request to the Runtime API; header names are in lower case.
+
+    `oversized`: the body passed the limit and was dropped.
+    """
 
     method: bytes
     path: bytes
@@ -91,7 +94,7 @@ class Connection(asyncio.Protocol):
     # -- asyncio --------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")  # noqa: S101 - narrows the type
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
@@ -189,7 +192,7 @@ class Listener:
         """Listen on a free port of the loopback address."""
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listening.bind(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % listening.getsockname()[1]
+        self.address = f"127.0.0.1:{listening.getsockname()[1]}"
 
         def connect() -> Connection:
             connection = Connection(api)

@@ -114,7 +114,7 @@ class Environment:
 
     # -- beginning --------------------------------------------------------------------------------------------
 
-    async def start(self, order: Callable[[Environment], Order], *, timeout: float, phase: str) -> bool:
+    async def start(self, order: Callable[[Environment], Order], *, limit: float, phase: str) -> bool:
         """Fork the process and wait for its init phase; whether it is ready. If not, `failure` says why."""
         self._init_began = self._clock.machine_monotonic()
         await self.listener.open(self)
@@ -129,7 +129,7 @@ class Environment:
         finally:
             os.close(writer)
         self.memory.watch(pid)
-        timer = self._loop.call_later(timeout, self._init_too_long)
+        timer = self._loop.call_later(limit, self._init_too_long)
         try:
             await asyncio.shield(self._started)
         finally:
@@ -239,7 +239,7 @@ class Environment:
 
     def invoke(self, event: Event, *, timeout: float | None = None) -> asyncio.Future[Outcome]:
         """Hand an event to an idle environment. The future is done when the function has answered, or has failed."""
-        assert self._next is not None, "only an idle environment is handed an event"  # noqa: S101 - narrows the type
+        assert self._next is not None, "only an idle environment is handed an event"
         limit = self.version.timeout if timeout is None else timeout
         future: asyncio.Future[Outcome] = self._loop.create_future()
         now = self._clock.machine_monotonic()

@@ -64,7 +64,10 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What runs a function: an interpreter, or `None` where the code brings its own executable; `note` says what differs."""
+    """What runs a function: an interpreter, or `None` where the code brings its own executable.
+
+    `note` says in what it differs from what was asked for.
+    """
 
     interpreter: Interpreter | None
     note: str | None = None

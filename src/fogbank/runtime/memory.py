@@ -42,8 +42,7 @@ class Memory:
         except (OSError, IndexError):
             return 0
         size = int(pages) * _PAGE
-        if size > self.largest:
-            self.largest = size
+        self.largest = max(self.largest, size)
         return size
 
     def sample_all(self) -> int:
@@ -54,8 +53,7 @@ class Memory:
         for pid in _descendants(self._pid):
             with contextlib.suppress(OSError, IndexError, ValueError):
                 size += int(Path(f"/proc/{pid}/statm").read_bytes().split(b" ", 2)[1]) * _PAGE
-        if size > self.largest:
-            self.largest = size
+        self.largest = max(self.largest, size)
         return size
 
     def close(self) -> None:

@@ -82,6 +82,8 @@ def lay_out(folder: Path) -> Path:
     seen.mkdir(parents=True, exist_ok=True)
     (folder / "parent").mkdir(exist_ok=True)
     _copy(GUEST / "zygote.py", folder / "parent" / "zygote.py")
+    (folder / "node").mkdir(exist_ok=True)
+    _copy(GUEST / "bootstrap.mjs", folder / "node" / "bootstrap.mjs")
     _copy(GUEST / "bootstrap.py", seen / "bootstrap.py")
     for name in OFFERED:
         spec = find_spec(name)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fogbank.runtime.environment import Environment, InitFailure
-from fogbank.runtime.model import EnvironmentLimitError, Event, FunctionVersion, Outcome, State
+from fogbank.runtime.model import EnvironmentLimitError, FunctionVersion, State
 
 STARTS = 4
 """Environments of one version that may be in their init phase at once."""
@@ -29,7 +29,6 @@ class InitFailedError(Exception):
 
 @dataclass(slots=True)
 class _Waiter:
-    event: Event
     future: asyncio.Future[Environment]
 
 
@@ -40,7 +39,7 @@ class Pool:
         self,
         version: FunctionVersion,
         *,
-        start: Callable[[Pool, Event], Awaitable[Environment]],
+        start: Callable[[Pool], Awaitable[Environment]],
         admit: Callable[[], bool],
         spawn: Callable[[Awaitable[None]], object],
     ) -> None:
@@ -72,12 +71,12 @@ class Pool:
                 return environment
         return None
 
-    async def wait(self, event: Event) -> Environment:
-        """An environment for `event`: one that becomes free, or a new one.
+    async def wait(self) -> Environment:
+        """An environment for an event: one that becomes free, or a new one.
 
         Raises `InitFailedError`, `EnvironmentLimitError` or `StartError`.
         """
-        waiter = _Waiter(event, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         try:
             self._start_more()
@@ -93,17 +92,15 @@ class Pool:
     def _start_more(self) -> None:
         while self._starting < min(STARTS, len(self._waiting)):
             if not self._admit():
-                if not (self._all or self._starting):
-                    self._fail_one(EnvironmentLimitError())
-                elif self._starting == 0:
+                if self._starting == 0:
                     self._fail_one(EnvironmentLimitError())
                 return
             self._starting += 1
-            self._spawn(self._start_one(self._waiting[self._starting - 1].event))
+            self._spawn(self._start_one())
 
-    async def _start_one(self, event: Event) -> None:
+    async def _start_one(self) -> None:
         try:
-            environment = await self._start(self, event)
+            environment = await self._start(self)
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits is told
             self._starting -= 1
             self._fail_one(error)
@@ -152,8 +149,7 @@ class Pool:
         for environment in idle:
             environment.end()
 
-    def fail(self, failure: Outcome | BaseException) -> None:
-        """Nobody will be served any more."""
-        error = failure if isinstance(failure, BaseException) else EnvironmentLimitError()
+    def refuse_all(self) -> None:
+        """Nobody who waits will be served."""
         while self._waiting:
-            self._fail_one(error)
+            self._fail_one(EnvironmentLimitError())

@@ -133,7 +133,8 @@ def report(version: FunctionVersion, event: Event, used: Report, millis: int) ->
         if used.error_type:
             line += f"\tError Type: {used.error_type}"
     if version.traced:
-        line += f"\nXRAY TraceId: {_field(event.trace, 'Root')}\tSegmentId: {_field(event.trace, 'Parent')}\tSampled: true\t"
+        root, parent = _field(event.trace, "Root"), _field(event.trace, "Parent")
+        line += f"\nXRAY TraceId: {root}\tSegmentId: {parent}\tSampled: true\t"
     return line
 
 

@@ -21,7 +21,6 @@ from fogbank.runtime.interpreters import Choice, Interpreter, Interpreters
 from fogbank.runtime.model import (
     INIT_TIMEOUT,
     Credentials,
-    EnvironmentLimitError,
     Event,
     FunctionVersion,
     LogLine,
@@ -87,7 +86,7 @@ class Runtime(Actor):
         environment = pool.take()
         if environment is None:
             try:
-                environment = await pool.wait(event)
+                environment = await pool.wait()
             except InitFailedError as failed:
                 return self._init_outcome(version, event, failed.failure)
         self._idle.pop(environment, None)
@@ -142,7 +141,7 @@ class Runtime(Actor):
 
     def _pool(self, version: FunctionVersion) -> Pool:
         def spawn(coroutine: Awaitable[None]) -> object:
-            assert isinstance(coroutine, Coroutine)  # noqa: S101 - narrows the type
+            assert isinstance(coroutine, Coroutine)
             return self.spawn(coroutine)
 
         pool = Pool(version, start=self._start, admit=self._admit, spawn=spawn)
@@ -161,7 +160,7 @@ class Runtime(Actor):
             return True
         return False
 
-    async def _start(self, pool: Pool, event: Event) -> Environment:
+    async def _start(self, pool: Pool) -> Environment:
         """A ready environment. An init phase that takes too long is repeated within the invocation, as on Lambda."""
         version = pool.version
         self._alive += 1
@@ -175,7 +174,7 @@ class Runtime(Actor):
                 environment = self._make(pool, parent, choice)
                 counted = False  # from here on its end gives the place back
                 ready = await environment.start(
-                    lambda made: self._order(made, choice, credentials), timeout=timeout, phase=phase
+                    lambda made: self._order(made, choice, credentials), limit=timeout, phase=phase
                 )
                 if ready:
                     return environment
@@ -299,7 +298,7 @@ class Runtime(Actor):
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             pool.retired = True
-            pool.fail(EnvironmentLimitError())
+            pool.refuse_all()
         ending = []
         for pool in pools.values():
             for environment in list(pool.environments):
@@ -329,7 +328,7 @@ class Runtime(Actor):
             self._watching = self.spawn(self._watch_memory(), name="runtime-memory")
 
     async def _watch_memory(self) -> None:
-        """Look at the memory of whatever is busy, and end what has more than its function may. Ends when nothing is busy."""
+        """End what has more memory than its function may. Looks while anything is busy, then ends."""
         busy = True
         while busy:
             await asyncio.sleep(_WATCH_EVERY)  # the processes live in the machine's time, not in the clock's

@@ -8,6 +8,11 @@ Sources: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, .../pyt
 .../python-logging.html, and the behaviour of AWS's own `awslambdaric`.
 """
 
+# ruff: noqa: PTH100, PTH109, PTH110, PTH118, PTH120, PTH123 - paths stay strings here: what a function sees of this module should be little
+# ruff: noqa: BLE001 - whatever user code raises is reported
+
+from __future__ import annotations
+
 import decimal
 import importlib
 import io
@@ -21,40 +26,48 @@ import struct
 import sys
 import time
 import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _HERE = "/bootstrap.py"
 _INDENT = "\u00a0"
 _FRAME = struct.Struct(">IIQ")
 _TEXT_FRAME = 0xA55A0003
 _JSON_FRAME = 0xA55A0002
+_PRELOADED = (
+    "argparse",
+    "base64",
+    "collections.abc",
+    "concurrent.futures.thread",
+    "copy",
+    "datetime",
+    "functools",
+    "hashlib",
+    "hmac",
+    "http.client",
+    "inspect",
+    "random",
+    "ssl",
+    "threading",
+    "typing",
+    "urllib.request",
+    "uuid",
+)
 _ASCII_RUNTIMES = ("3.9", "3.10", "3.11")
 
 
-def preload():
+def preload() -> None:
     """Import in the prepared parent what nearly every function and boto3 need later."""
-    import argparse  # noqa: F401
-    import base64  # noqa: F401
-    import collections.abc  # noqa: F401
-    import concurrent.futures.thread  # noqa: F401
-    import copy  # noqa: F401
-    import datetime  # noqa: F401
-    import functools  # noqa: F401
-    import hashlib  # noqa: F401
-    import hmac  # noqa: F401
-    import http.client  # noqa: F401
-    import inspect  # noqa: F401
-    import random  # noqa: F401
-    import ssl  # noqa: F401
-    import threading  # noqa: F401
-    import typing  # noqa: F401
-    import urllib.request  # noqa: F401
-    import uuid  # noqa: F401
+    for name in _PRELOADED:
+        importlib.import_module(name)
 
 
-class Fault(Exception):
+class RuntimeFault(Exception):  # noqa: N818 - AWS's word for it
     """What the runtime itself finds wrong: `Runtime.HandlerNotFound` and its kin."""
 
-    def __init__(self, kind, message, trace=None):
+    def __init__(self, kind: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
@@ -64,7 +77,7 @@ class Fault(Exception):
 class Connection:
     """The Runtime API. An answer goes out in one segment together with the question for the next event."""
 
-    def __init__(self, address):
+    def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
         self.host = address
         self.socket = socket.create_connection((host, int(port)))
@@ -72,39 +85,44 @@ class Connection:
         self.buffer = b""
         self.asked = False
         self.question = (
-            "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n"
-            "User-Agent: aws-lambda-python/%s-fogbank\r\n\r\n" % (address, sys.version.split()[0])
+            f"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {address}\r\n"
+            f"User-Agent: aws-lambda-python/{sys.version.split()[0]}-fogbank\r\n\r\n"
         ).encode()
 
-    def next(self):
+    def next(self) -> tuple[dict[str, str], bytes]:
         """The next event: its headers (lower case) and its body."""
         if not self.asked:
             self.socket.sendall(self.question)
         self.asked = False
         status, headers, body = self.read()
         if status != 200:
-            raise RuntimeError("the Runtime API answered %d to next: %r" % (status, body[:200]))
+            raise RuntimeError(f"the Runtime API answered {status} to next: {body[:200]!r}")
         return headers, body
 
-    def post(self, path, body, content_type, headers=(), ask=True):
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        content_type: str,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        ask: bool = True,
+    ) -> None:
         """Send a result or an error, and ask for the next event with it."""
-        head = "POST /2018-06-01/runtime/%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
-            path,
-            self.host,
-            content_type,
-            len(body),
+        head = (
+            f"POST /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {self.host}\r\n"
+            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         )
         for name, value in headers:
-            head += "%s: %s\r\n" % (name, value)
+            head += f"{name}: {value}\r\n"
         data = head.encode() + b"\r\n" + body
         self.socket.sendall(data + self.question if ask else data)
         self.asked = ask
-        status, _, text = self.read()
+        status, _, _ = self.read()
         if status != 202:
-            write_text("LAMBDA_RUNTIME Failed to post handler success response. Http response code: %d.\n" % status)
-        return text
+            write_text(f"LAMBDA_RUNTIME Failed to post handler success response. Http response code: {status}.\n")
 
-    def read(self):
+    def read(self) -> tuple[int, dict[str, str], bytes]:
         """One response: status, headers, body."""
         buffer = self.buffer
         while True:
@@ -133,7 +151,7 @@ class Connection:
             self.buffer = buffer[end + size :]
         return int(lines[0].split(" ", 2)[1]), headers, body
 
-    def receive(self, size):
+    def receive(self, size: int) -> bytes:
         data = self.socket.recv(size)
         if not data:
             os._exit(0)  # Fogbank closed the environment
@@ -143,12 +161,12 @@ class Connection:
 # -- output ---------------------------------------------------------------------------------------------------
 
 
-def write_all(data):
+def write_all(data: bytes) -> None:
     while data:
         data = data[os.write(1, data) :]
 
 
-def write_text(text):
+def write_text(text: str) -> None:
     """A record of several lines that stays one log event."""
     sys.stdout.flush()
     data = text.encode("utf-8", "surrogateescape")
@@ -156,33 +174,33 @@ def write_text(text):
     write_all(_FRAME.pack(kind, len(data), int(time.time() * 1e6)) + data)
 
 
-def open_output():
+def open_output() -> None:
     for number, name in ((1, "stdout"), (2, "stderr")):
         raw = io.FileIO(number, "w", closefd=False)
         stream = io.TextIOWrapper(
             io.BufferedWriter(raw, 8192), encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
         setattr(sys, name, stream)
-        setattr(sys, "__%s__" % name, stream)
-    sys.stdin = sys.__stdin__ = open(os.devnull)
+        setattr(sys, f"__{name}__", stream)
+    sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lives
 
 
 class Settings:
     """What the function's logging configuration says."""
 
     json = False
-    request_id = None
+    request_id: str | None = None
 
 
 class RecordHandler(logging.Handler):
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         try:
             write_text(self.format(record))
         except Exception:
             self.handleError(record)
 
 
-def stamp_record(record):
+def stamp_record(record: logging.LogRecord) -> bool:
     record.aws_request_id = Settings.request_id or ""
     return True
 
@@ -192,9 +210,9 @@ class JsonFormatter(logging.Formatter):
 
     known = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "aws_request_id", "taskName"}
 
-    def format(self, record):
+    def format(self, record: logging.LogRecord) -> str:
         plain = record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage()
-        entry = {
+        entry: dict[str, Any] = {
             "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
             "level": record.levelname,
             "message": plain,
@@ -205,8 +223,8 @@ class JsonFormatter(logging.Formatter):
             entry["stackTrace"] = traceback.format_tb(trace)
             entry["errorType"] = kind.__name__ if kind else None
             entry["errorMessage"] = str(value)
-            entry["location"] = "%s:%s:%d" % (record.pathname, record.funcName, record.lineno)
-        entry["requestId"] = record.aws_request_id or None
+            entry["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
+        entry["requestId"] = getattr(record, "aws_request_id", None) or None
         for name, value in vars(record).items():
             if name not in self.known and name not in entry:
                 entry[name] = value
@@ -214,7 +232,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(kept, default=str, ensure_ascii=False) + "\n"
 
 
-def set_up_logging():
+def set_up_logging() -> None:
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
     level = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL"}.get(level, level)
     Settings.json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
@@ -232,7 +250,7 @@ def set_up_logging():
         root.setLevel(level)
 
 
-def log_error(document):
+def log_error(document: dict[str, Any]) -> None:
     """Write an error as AWS's client does: one event, indented with no-break spaces."""
     if Settings.json:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -257,21 +275,21 @@ def log_error(document):
 class CognitoIdentity:
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
-    def __init__(self, values):
+    def __init__(self, values: dict[str, Any]) -> None:
         self.cognito_identity_id = values.get("cognitoIdentityId")
         self.cognito_identity_pool_id = values.get("cognitoIdentityPoolId")
 
-    def __repr__(self):
-        return "CognitoIdentity([cognito_identity_id=%s,cognito_identity_pool_id=%s])" % (
-            self.cognito_identity_id,
-            self.cognito_identity_pool_id,
+    def __repr__(self) -> str:
+        return (
+            f"CognitoIdentity([cognito_identity_id={self.cognito_identity_id},"
+            f"cognito_identity_pool_id={self.cognito_identity_pool_id}])"
         )
 
 
 class Client:
     __slots__ = ("app_package_name", "app_title", "app_version_code", "app_version_name", "installation_id")
 
-    def __init__(self, values):
+    def __init__(self, values: dict[str, Any]) -> None:
         for name in self.__slots__:
             setattr(self, name, values.get(name))
 
@@ -279,7 +297,7 @@ class Client:
 class ClientContext:
     __slots__ = ("client", "custom", "env")
 
-    def __init__(self, values):
+    def __init__(self, values: dict[str, Any]) -> None:
         self.custom = values.get("custom")
         self.env = values.get("env")
         client = values.get("client")
@@ -289,7 +307,7 @@ class ClientContext:
 class LambdaContext:
     """What a handler is told about its invocation."""
 
-    def __init__(self, headers):
+    def __init__(self, headers: dict[str, str]) -> None:
         environ = os.environ
         self.aws_request_id = headers.get("lambda-runtime-aws-request-id")
         self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
@@ -305,14 +323,14 @@ class LambdaContext:
         self.identity = CognitoIdentity(identity or {})
         self._epoch_deadline_time_in_ms = int(headers.get("lambda-runtime-deadline-ms") or 0)
 
-    def get_remaining_time_in_millis(self):
+    def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the function is stopped, never below 0."""
         return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
 
-    def log(self, message):
+    def log(self, message: object) -> None:
         write_text(str(message))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         names = (
             "aws_request_id",
             "log_group_name",
@@ -325,17 +343,17 @@ class LambdaContext:
             "identity",
             "tenant_id",
         )
-        return "LambdaContext([%s])" % ",".join("%s=%s" % (name, getattr(self, name)) for name in names)
+        return "LambdaContext([{}])".format(",".join(f"{name}={getattr(self, name)}" for name in names))
 
 
-def read_header(headers, name, title):
+def read_header(headers: dict[str, str], name: str, title: str) -> dict[str, Any] | None:
     text = headers.get(name)
     if not text:
         return None
     try:
         value = json.loads(text.encode("latin-1"))
     except ValueError as error:
-        raise Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (title, error)) from error
+        raise RuntimeFault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {title} JSON: {error}") from error
     return value if isinstance(value, dict) else {}
 
 
@@ -345,75 +363,77 @@ def read_header(headers, name, title):
 class Encoder:
     """JSON as AWS's client writes it: decimals keep their digits, bytes are text; ASCII only before Python 3.12."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         runtime = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python")[2]
-        self.mark = None
+        self.mark: str | None = None
         self.encode_plain = json.JSONEncoder(ensure_ascii=runtime in _ASCII_RUNTIMES, default=self.other).encode
 
-    def other(self, value):
+    def other(self, value: object) -> Any:
         if isinstance(value, decimal.Decimal):
             if value.is_nan():
                 return math.nan
             if self.mark is None:
                 self.mark = os.urandom(8).hex()
-            return "%s:%s" % (self.mark, value)
+            return f"{self.mark}:{value}"
         if isinstance(value, bytes):
             return value.decode("utf-8")
-        raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
-    def encode(self, value):
+    def encode(self, value: object) -> str:
         text = self.encode_plain(value)
         if self.mark is not None and self.mark in text:
-            text = re.sub('"%s:([^"]*)"' % self.mark, r"\1", text)
+            text = re.sub(f'"{self.mark}:([^"]*)"', r"\1", text)
         return text
 
 
 # -- the loop ---------------------------------------------------------------------------------------------------
 
 
-def load_handler(name):
-    """Import the module and find the function; a `Fault` with AWS's words if that fails."""
+def load_handler(name: str) -> Any:
+    """Import the module and find the function; a `RuntimeFault` with AWS's words if that fails."""
     module_name, dot, function_name = name.rpartition(".")
     if not dot:
-        raise Fault(
+        raise RuntimeFault(
             "Runtime.MalformedHandlerName",
-            "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name,
+            f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)",
         )
     if module_name.split(".")[0] in sys.builtin_module_names:
-        raise Fault("Runtime.BuiltInModuleConflict", "Cannot use built-in module %s as a handler module" % module_name)
+        raise RuntimeFault(
+            "Runtime.BuiltInModuleConflict", f"Cannot use built-in module {module_name} as a handler module"
+        )
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error)) from error
+        raise RuntimeFault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from error
     except SyntaxError as error:
-        trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
-        raise Fault(
-            "Runtime.UserCodeSyntaxError", "Syntax error in module '%s': %s" % (module_name, error), trace
+        trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        raise RuntimeFault(
+            "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", trace
         ) from error
     try:
         return getattr(module, function_name)
     except AttributeError:
-        raise Fault(
-            "Runtime.HandlerNotFound", "Handler '%s' missing on module '%s'" % (function_name, module_name)
+        raise RuntimeFault(
+            "Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'"
         ) from None
 
 
-def describe(error, request_id=""):
+def describe(error: BaseException, request_id: str = "") -> dict[str, Any]:
     """The error document of an exception, without the runtime's own frames."""
-    if isinstance(error, Fault):
+    if isinstance(error, RuntimeFault):
         return document(error.message, error.kind, error.trace or [], request_id)
     # bare tuples, as AWS's client takes them: with column marks the newer interpreters would draw carets
-    frames = [(f.filename, f.lineno, f.name, f.line) for f in traceback.extract_tb(error.__traceback__)]
+    frames = [(f.filename, f.lineno or 0, f.name, f.line) for f in traceback.extract_tb(error.__traceback__)]
     while frames and frames[0][0].endswith(_HERE):
         del frames[0]
     return document(str(error), type(error).__name__, traceback.format_list(frames), request_id)
 
 
-def document(message, kind, trace, request_id):
+def document(message: str, kind: str, trace: list[str], request_id: str) -> dict[str, Any]:
     return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
 
 
-def fault_header(error):
+def fault_header(error: BaseException) -> str:
     """The cause of an error for tracing, as the Runtime API's X-Ray header carries it."""
     frames = [
         {"label": frame.name, "path": frame.filename, "line": frame.lineno}
@@ -423,12 +443,12 @@ def fault_header(error):
     cause = {
         "working_directory": os.getcwd(),
         "exceptions": [{"message": str(error)[:1000], "type": type(error).__name__, "stack": frames[-50:]}],
-        "paths": sorted({frame["path"] for frame in frames}),
+        "paths": sorted({str(frame["path"]) for frame in frames}),
     }
     return json.dumps(cause)
 
 
-def serve(handler, connection):
+def serve(handler: Any, connection: Connection) -> None:
     """Handle one event after another, for ever."""
     encoder = Encoder()
     environ = os.environ
@@ -453,7 +473,7 @@ def serve(handler, connection):
             sys.stdout.flush()
             sys.stderr.flush()
             connection.post(
-                "invocation/%s/error" % request_id,
+                f"invocation/{request_id}/error",
                 json.dumps(found, ensure_ascii=False).encode("utf-8", "backslashreplace"),
                 "application/vnd.aws.lambda.error+json",
                 (
@@ -466,30 +486,30 @@ def serve(handler, connection):
         flush_err()
         if sys.stdout.flush is not flush_out:
             sys.stdout.flush()
-        connection.post("invocation/%s/response" % request_id, data, content_type)
+        connection.post(f"invocation/{request_id}/response", data, content_type)
 
 
-def ascii_header(text):
+def ascii_header(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode().replace("\r", " ").replace("\n", " ")[:8000]
 
 
-def read_event(body):
+def read_event(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError as error:
-        raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error) from error
+        raise RuntimeFault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
 
 
-def write_result(result, encoder):
+def write_result(result: object, encoder: Encoder) -> tuple[bytes, str]:
     if isinstance(result, bytes):
         return result, "application/unknown"
     try:
         return encoder.encode(result).encode(), "application/json"
     except Exception as error:
-        raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error) from error
+        raise RuntimeFault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
 
 
-def forget_offered(offered, path):
+def forget_offered(offered: Sequence[str], path: Sequence[str]) -> None:
     """Unload the offered packages if the function brings any of them itself: it must get its own."""
     for folder in path:
         for name in offered:
@@ -500,7 +520,7 @@ def forget_offered(offered, path):
                 return
 
 
-def start(path, offered):
+def start(path: list[str], offered: Sequence[str]) -> None:
     """Be an execution environment: load the handler, then serve. `path` are the function's own import folders."""
     main = sys.modules["__main__"]
     for name in [name for name in vars(main) if not name.startswith("__")]:
@@ -532,12 +552,12 @@ def start(path, offered):
     serve(handler, connection)
 
 
-def main():
+def main() -> None:
     """A program of its own, behind AWS_LAMBDA_EXEC_WRAPPER."""
     folder = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if entry not in ("", folder)]
     sys.path.insert(0, folder)
-    layer = "/python/lib/python%d.%d/site-packages" % sys.version_info[:2]
+    layer = "/python/lib/python{}.{}/site-packages".format(*sys.version_info[:2])
     opt = os.environ.get("FOGBANK_OPT", "/opt")
     start([os.environ["LAMBDA_TASK_ROOT"], opt + layer, opt + "/python"], ())
 

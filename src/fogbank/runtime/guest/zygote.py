@@ -16,16 +16,25 @@ When the socket closes, which it does however Fogbank ends, the parent kills eve
 started, and goes. Runs on Python 3.9 and later.
 """
 
+# ruff: noqa: PTH110, PTH118, PTH123 - what is imported here is imported in every function
+# ruff: noqa: BLE001 - a package that cannot be imported is reported, whatever it raises
+# ruff: noqa: SIM105 - the same
+
+from __future__ import annotations
+
 import ctypes
 import gc
+import importlib
 import json
 import os
 import resource
 import select
 import signal
+import site
 import socket
 import sys
 import time
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -38,26 +47,26 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Plan:
     """What a child is to become: its environment, folder and limits, and a command if it is not Python."""
 
-    def __init__(self, message, output):
-        self.environ = message["environ"]
-        self.folder = message["folder"]
-        self.path = message.get("path", [])
-        self.pycache = message.get("pycache")
-        self.limits = message.get("limits", {})
-        self.argv = message.get("argv")
+    def __init__(self, message: dict[str, Any], output: int) -> None:
+        self.environ: dict[str, str] = message["environ"]
+        self.folder: str = message["folder"]
+        self.path: list[str] = message.get("path", [])
+        self.pycache: str | None = message.get("pycache")
+        self.limits: dict[str, int] = message.get("limits", {})
+        self.argv: list[str] | None = message.get("argv")
         self.output = output
 
 
 class Parent:
     """Forks, reaps and kills."""
 
-    def __init__(self, control):
+    def __init__(self, control: socket.socket) -> None:
         self.control = control
-        self.children = {}  # id -> pid
-        self.ids = {}  # pid -> id
-        self.tags = {}  # the environment's log stream -> id
+        self.children: dict[str, int] = {}  # id -> pid
+        self.ids: dict[int, str] = {}  # pid -> id
+        self.tags: dict[str, str] = {}  # the environment's log stream -> id
 
-    def run(self, modules, problem):
+    def run(self, modules: list[str], problem: str | None) -> Plan | None:
         """Serve until the socket closes; returns a `Plan` in a child, `None` in the parent."""
         woken, waker = os.pipe()
         os.set_blocking(woken, False)
@@ -87,32 +96,32 @@ class Parent:
                     return plan
             self.reap()
 
-    def say(self, message):
+    def say(self, message: dict[str, Any]) -> None:
         try:
             self.control.send(json.dumps(message).encode())
         except OSError:
             pass  # Fogbank is gone; the next read says so
 
-    def hear(self):
+    def hear(self) -> tuple[bytes, list[int]]:
         try:
             data, ancillary, _, _ = self.control.recvmsg(MESSAGE, socket.CMSG_SPACE(16))
         except ConnectionError:
             return b"", []
-        fds = []
+        fds: list[int] = []
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 fds += memoryview(payload).cast("i").tolist()
         return data, fds
 
     @staticmethod
-    def drain(pipe):
+    def drain(pipe: int) -> None:
         try:
             while os.read(pipe, 512):
                 pass
         except BlockingIOError:
             pass
 
-    def obey(self, message, fds):
+    def obey(self, message: dict[str, Any], fds: list[int]) -> Plan | None:
         """Do what Fogbank asks; a `Plan` in the child that it forked."""
         name = message["id"]
         if message["do"] == "end":
@@ -135,7 +144,7 @@ class Parent:
         self.say({"is": "started", "id": name, "pid": pid})
         return None
 
-    def reap(self):
+    def reap(self) -> None:
         """Report what has ended. A child's whole group goes with it, before its number can be given to another."""
         while True:
             try:
@@ -164,10 +173,10 @@ class Parent:
                 }
             )
 
-    def end_strays(self):
+    def end_strays(self) -> None:
         """Kill what left its group and outlived its environment: it has become our child, by PR_SET_CHILD_SUBREAPER."""
         try:
-            with open("/proc/self/task/%d/children" % os.getpid()) as file:
+            with open(f"/proc/self/task/{os.getpid()}/children") as file:
                 pids = [int(pid) for pid in file.read().split()]
         except OSError:
             return
@@ -177,10 +186,10 @@ class Parent:
             if self.owner(pid) not in self.children:
                 kill(pid)
 
-    def owner(self, pid):
+    def owner(self, pid: int) -> str | None:
         """The environment that a stray says it belongs to."""
         try:
-            with open("/proc/%d/environ" % pid, "rb") as file:
+            with open(f"/proc/{pid}/environ", "rb") as file:
                 pairs = file.read().split(b"\0")
         except OSError:
             return None
@@ -190,7 +199,7 @@ class Parent:
                 return self.tags.get(pair[len(prefix) :].decode(errors="replace"))
         return None
 
-    def end_all(self):
+    def end_all(self) -> None:
         """Fogbank is gone: so is everything that it ran."""
         for pid in list(self.ids):
             kill_group(pid)
@@ -207,14 +216,14 @@ class Parent:
                 return
 
 
-def kill(pid):
+def kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
 
 
-def kill_group(pid):
+def kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -222,7 +231,7 @@ def kill_group(pid):
     kill(pid)  # it may have been killed before it had a group of its own
 
 
-def become(plan, parent):
+def become(plan: Plan, parent: int) -> None:
     """Turn a fresh child into an execution environment: own session, descriptors, limits, environment, folder."""
     os.setsid()
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -249,7 +258,7 @@ def become(plan, parent):
     os.chdir(plan.folder)
 
 
-def limit(name, value):
+def limit(name: str, value: int) -> None:
     number = getattr(resource, name, None)
     if number is None:
         return
@@ -259,33 +268,29 @@ def limit(name, value):
     resource.setrlimit(number, (value, value))
 
 
-def prepare(packages):
-    """Import what functions are offered; which modules came with it, and what went wrong."""
-    before = set(sys.modules)
+def prepare(packages: list[str]) -> str | None:
+    """Import what functions are offered; what went wrong, if anything."""
     problem = None
     for name in packages:
         try:
             __import__(name)
         except Exception as error:
-            problem = "%s: %s" % (name, error)
+            problem = f"{name}: {error}"
             break
-    return sorted({module.partition(".")[0] for module in set(sys.modules) - before}), problem
+    return problem
 
 
-def main():
+def main() -> tuple[Any, Plan, list[str]] | None:
     """argv: the control socket's descriptor, the runtime's folder, then the packages to offer."""
     number, folder, packages = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     sys.path.insert(0, folder)
-    import site
-
     site.setquit()
     site.setcopyright()
     site.sethelper()
-    import bootstrap
-
+    bootstrap = importlib.import_module("bootstrap")
     bootstrap.preload()
     standard = set(sys.modules)
-    _, problem = prepare(packages)
+    problem = prepare(packages)
     offered = sorted(
         name
         for name in {module.partition(".")[0] for module in set(sys.modules) - standard}
@@ -303,7 +308,7 @@ def main():
     control.detach()
     become(plan, parent)
     if plan.argv:
-        os.execve(plan.argv[0], plan.argv, plan.environ)
+        os.execve(plan.argv[0], plan.argv, plan.environ)  # noqa: S606 - that is what it is for
     gc.enable()
     return bootstrap, plan, offered
 
