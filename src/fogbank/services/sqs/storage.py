@@ -8,6 +8,7 @@ needs it (bodies of the same batch already see the change) and not cached.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -34,10 +35,15 @@ ORDER BY name LIMIT $5
 """
 ALL_QUEUES = f"SELECT {_QUEUE_COLUMNS} FROM sqs_queues WHERE id > $1 ORDER BY id LIMIT $2"  # noqa: S608
 INSERT_QUEUE = """
-INSERT INTO sqs_queues (account, region, name, backlog, attributes, tags, dead_letter_arn, created_at, modified_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+INSERT INTO sqs_queues (account, region, name, backlog, attributes, tags, dead_letter_arn, fifo, retention, created_at,
+    modified_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
 """
-UPDATE_QUEUE = "UPDATE sqs_queues SET attributes = $2, dead_letter_arn = $3, modified_at = $4 WHERE id = $1"
+UPDATE_QUEUE = """
+UPDATE sqs_queues SET attributes = $2, dead_letter_arn = $3, retention = $4, modified_at = $5 WHERE id = $1
+"""
+SHORTEST_RETENTION = "SELECT MIN(retention) FROM sqs_queues"
+ANY_FIFO = "SELECT 1 FROM sqs_queues WHERE fifo = 1 LIMIT 1"
 UPDATE_TAGS = "UPDATE sqs_queues SET tags = $2 WHERE id = $1"
 UPDATE_BACKLOG = "UPDATE sqs_queues SET backlog = $2, purged_at = $3 WHERE id = $1"
 DELETE_QUEUE = "DELETE FROM sqs_queues WHERE id = $1"
@@ -131,11 +137,6 @@ def _queue(row: Row) -> Queue:
     )
 
 
-def _dead_letter_arn(queue: Queue, attributes: Mapping[str, str]) -> str | None:
-    changed = Queue(queue.id, queue.backlog, queue.key, attributes, {}, 0, 0)
-    return changed.redrive.target if changed.redrive else None
-
-
 class SqsStorage:
     """The tables of queues and messages, and the cache of queues."""
 
@@ -193,14 +194,25 @@ class SqsStorage:
         self, tx: Tx, key: QueueKey, attributes: Mapping[str, str], tags: Mapping[str, str], now: int
     ) -> None:
         """Make a queue with an empty backlog."""
-        backlog = await self._new_backlog(tx)
-        target = _dead_letter_arn(Queue(0, 0, key, {}, {}, 0, 0), attributes)
-        await tx.execute(INSERT_QUEUE, *key, backlog, _encode(attributes).decode(), _encode(tags).decode(), target, now)
+        queue = Queue(0, await self._new_backlog(tx), key, attributes, tags, now, now)
+        await tx.execute(
+            INSERT_QUEUE,
+            *key,
+            queue.backlog,
+            _encode(attributes).decode(),
+            _encode(tags).decode(),
+            queue.redrive.target if queue.redrive else None,
+            int(queue.fifo),
+            queue.retention,
+            now,
+        )
         self.changed(tx, key)
 
     async def set_attributes(self, tx: Tx, queue: Queue, attributes: Mapping[str, str], now: int) -> None:
         """Replace a queue's attributes."""
-        await tx.execute(UPDATE_QUEUE, queue.id, _encode(attributes).decode(), _dead_letter_arn(queue, attributes), now)
+        after = replace(queue, kept=attributes)
+        target = after.redrive.target if after.redrive else None
+        await tx.execute(UPDATE_QUEUE, queue.id, _encode(attributes).decode(), target, after.retention, now)
         self.changed(tx, queue.key)
 
     async def set_tags(self, tx: Tx, queue: Queue, tags: Mapping[str, str]) -> None:
@@ -234,6 +246,15 @@ class SqsStorage:
         """The queues whose dead-letter queue this is, behind `after`. They are of its account and region."""
         rows = await tx.fetch(LIST_SOURCES, queue.arn, queue.key.account, queue.key.region, after, limit)
         return [QueueKey(*row) for row in rows]
+
+    async def shortest_retention(self, tx: Tx) -> int | None:
+        """The shortest retention period of any queue, in milliseconds; `None` if there is no queue."""
+        row = await tx.fetch_one(SHORTEST_RETENTION)
+        return row[0] if row else None
+
+    async def any_fifo(self, tx: Tx) -> bool:
+        """Whether there is a FIFO queue."""
+        return await tx.fetch_one(ANY_FIFO) is not None
 
     async def queues(self, tx: Tx, after: int, limit: int) -> list[Queue]:
         """All queues there are, in pages by id."""

@@ -45,19 +45,19 @@ class Sweeper:
     async def sweep(self) -> int | None:
         """Sweep what there is; when to sweep again, in milliseconds, or `None` if only a change can give cause."""
         await self._sweep_dropped()
-        queues = await self._queues()
-        if not queues:
+        shortest = await self._kit.storage.read(self._store.shortest_retention)
+        if shortest is None:
             self._retention_due = None
             return None
         now = self._kit.clock.millis()
         if self._retention_due is not None and now >= self._retention_due:
-            for queue in queues:
+            for queue in await self._queues():
                 await self._sweep_expired(queue)
             self._retention_due = None
         # A quarter of the shortest retention keeps what is swept late to a quarter of what is kept anyway.
-        pause = max(_SHORTEST_PAUSE, min(queue.retention for queue in queues) // 4)
+        pause = max(_SHORTEST_PAUSE, shortest // 4)
         self._retention_due = min(self._retention_due or now + pause, now + pause)
-        if not any(queue.fifo for queue in queues):
+        if not await self._kit.storage.read(self._store.any_fifo):
             return self._retention_due
         while await self._kit.storage.transact(lambda tx: self._fifo.sweep(tx, now, _CHUNK)):
             pass

@@ -86,12 +86,6 @@ SWEEP = (
         "(SELECT backlog, attempt FROM sqs_receive_attempts WHERE expires_at <= $1 LIMIT $2)"
     ),
 )
-NEXT_EXPIRY = """
-SELECT MIN(expires_at) FROM (
-    SELECT MIN(expires_at) AS expires_at FROM sqs_deduplications
-    UNION ALL SELECT MIN(expires_at) FROM sqs_receive_attempts
-) AS both_tables
-"""
 
 
 class FifoStorage:
@@ -185,8 +179,3 @@ class FifoStorage:
     async def sweep(self, tx: Tx, now: int, limit: int) -> int:
         """Forget some expired deduplication ids and receive attempts; how many."""
         return sum([await tx.execute(statement, now, limit) for statement in SWEEP])
-
-    async def next_expiry(self, tx: Tx) -> int | None:
-        """When the next deduplication id or receive attempt expires."""
-        row = await tx.fetch_one(NEXT_EXPIRY)
-        return row[0] if row else None

@@ -9,6 +9,8 @@ CREATE TABLE sqs_queues (
     attributes TEXT NOT NULL,
     tags TEXT NOT NULL,
     dead_letter_arn TEXT,
+    fifo BIGINT NOT NULL,
+    retention BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     modified_at BIGINT NOT NULL,
     purged_at BIGINT,
@@ -16,12 +18,15 @@ CREATE TABLE sqs_queues (
 );
 CREATE INDEX sqs_queues_dead_letter ON sqs_queues (dead_letter_arn, account, region, name)
     WHERE dead_letter_arn IS NOT NULL;
+CREATE INDEX sqs_queues_retention ON sqs_queues (retention);
+CREATE INDEX sqs_queues_fifo ON sqs_queues (id) WHERE fifo = 1;
 
 -- Which messages are a queue's: a purge gives it a new backlog, and drops the old one to be swept.
 CREATE TABLE sqs_backlogs (
     id BIGSERIAL PRIMARY KEY,
     dropped_at BIGINT
 );
+CREATE INDEX sqs_backlogs_dropped ON sqs_backlogs (id) WHERE dropped_at IS NOT NULL;
 
 CREATE TABLE sqs_messages (
     sequence BIGSERIAL PRIMARY KEY,
