@@ -26,7 +26,7 @@ class AwsQueryCodec(ProtocolCodec):
     def __init__(self, model: ServiceModel, *, ec2: bool = False) -> None:
         super().__init__(model)
         self._readers = QueryReaders(ec2=ec2)
-        self._writers = XmlWriters("item", "item") if ec2 else XmlWriters()
+        self._writers = XmlWriters()
         self._namespace = attributes_of(model.xml_namespace)
 
     def decoder(self, operation: OperationModel) -> Decode:
@@ -91,7 +91,7 @@ class AwsQueryCodec(ProtocolCodec):
 
 
 class Ec2QueryCodec(AwsQueryCodec):
-    """A service in EC2's variant: no wrapper around results, `item` in lists, another form of errors."""
+    """A service in EC2's variant: no wrapper around results, another form of errors."""
 
     content_type = "text/xml;charset=UTF-8"
 

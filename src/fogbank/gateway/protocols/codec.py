@@ -10,7 +10,7 @@ from typing import Any
 from fogbank.core.call import Reply
 from fogbank.core.errors import ApiError
 from fogbank.core.http import HttpRequest, HttpResponse
-from fogbank.core.models import Member, OperationModel, ServiceModel, StructureShape
+from fogbank.core.models import Location, Member, OperationModel, ServiceModel, StructureShape
 
 Decode = Callable[[HttpRequest, Mapping[str, str]], dict[str, Any]]
 """From a request, and what its path names, to the members of the operation's input. Raises `ApiError`."""
@@ -98,9 +98,17 @@ class ProtocolCodec(ABC):
         return ErrorFacts(shape.error.code or shape.name, shape.name, status, status < 500, shape)
 
 
-def body_members(shape: StructureShape) -> dict[str, Member]:
-    """The members that travel in the body, in the model's order."""
+def input_body(shape: StructureShape) -> dict[str, Member]:
+    """The members of an input that travel in the body, in the model's order."""
     return {name: member for name, member in shape.members.items() if member.location is None}
+
+
+_IN_ANSWERS = frozenset({Location.HEADER, Location.HEADERS, Location.STATUS})
+
+
+def output_body(shape: StructureShape) -> dict[str, Member]:
+    """The members of an output or an error that travel in the body; an answer has no path and no query."""
+    return {name: member for name, member in shape.members.items() if member.location not in _IN_ANSWERS}
 
 
 def event_stream_member(shape: StructureShape | None) -> tuple[str, Member, StructureShape] | None:

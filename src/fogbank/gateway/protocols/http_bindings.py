@@ -6,8 +6,6 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from fogbank.core.models import (
     ListShape,
     Location,
@@ -94,6 +92,8 @@ class BindingReader:
                 result[name] = [read(value) for value in found] if several else read(found[0])
         for name, shape in self._param_maps:
             others = {key: found for key, found in values.items() if key not in self._named}
+            if not others:
+                continue
             if isinstance(shape.value.shape, ListShape):
                 result[name] = others
             else:
@@ -103,7 +103,7 @@ class BindingReader:
 def _header_reader(member: Member) -> ReadText:
     shape = member.shape
     if member.json_value:
-        return lambda text: parse_json(read_base64(text))
+        return _json_text
     if isinstance(shape, ListShape):
         element = shape.member.shape
         form = timestamp_format(shape.member, element, TimestampFormat.RFC822)
@@ -116,6 +116,13 @@ def _header_reader(member: Member) -> ReadText:
     if isinstance(shape, StringShape):
         return read_one
     return lambda text: read_one(text.strip())
+
+
+def _json_text(text: str) -> str:
+    """A JSON document, which travels in base64 and is given on as the text that it is."""
+    raw = read_base64(text)
+    parse_json(raw)
+    return raw.decode()
 
 
 def split_header(text: str) -> list[str]:
@@ -194,7 +201,7 @@ class BindingWriter:
 def _header_writer(member: Member) -> Callable[[Any], str]:
     shape: Shape = member.shape
     if member.json_value:
-        return lambda value: base64.b64encode(msgspec.json.encode(value)).decode("ascii")
+        return lambda text: base64.b64encode(text.encode()).decode("ascii")
     if isinstance(shape, ListShape):
         element = shape.member.shape
         write = text_writer(element, timestamp_format(shape.member, element, TimestampFormat.RFC822))

@@ -156,9 +156,6 @@ class QueryReaders:
             if name is None:
                 name = member.wire_name[:1].upper() + member.wire_name[1:]
             return name
-        shape = member.shape
-        if isinstance(shape, ListShape) and is_flat(member, shape) and shape.member.location_name:
-            return shape.member.location_name
         return member.wire_name
 
     def _list(self, shape: ListShape, *, flat: bool) -> ReadNode:

@@ -19,7 +19,7 @@ from fogbank.core.models import (
     StringShape,
     StructureShape,
 )
-from fogbank.gateway.protocols.codec import Decode, Encode, ProtocolCodec, body_members
+from fogbank.gateway.protocols.codec import Decode, Encode, ProtocolCodec, input_body, output_body
 from fogbank.gateway.protocols.event_stream import CONTENT_TYPE, EventStreamWriter
 from fogbank.gateway.protocols.faults import SerializationError
 from fogbank.gateway.protocols.http_bindings import BindingReader, BindingWriter, HeaderPairs
@@ -78,7 +78,7 @@ class RestCodec(ProtocolCodec):
     def _body_reader(self, shape: StructureShape) -> ReadBody | None:
         if shape.payload is not None:
             return self._payload_reader(shape.payload, shape.members[shape.payload])
-        members = body_members(shape)
+        members = input_body(shape)
         if not members:
             return None
         read = self.document_reader(shape, members)
@@ -132,7 +132,7 @@ class RestCodec(ProtocolCodec):
     def _body_writer(self, operation: OperationModel, shape: StructureShape) -> WriteBody:
         if shape.payload is not None:
             return self._payload_writer(operation, shape.payload, shape.members[shape.payload])
-        members = body_members(shape)
+        members = output_body(shape)
         if not members:
             return lambda _reply: self.empty_body
         write = self.document_writer(shape, members, None)
@@ -157,7 +157,7 @@ class RestCodec(ProtocolCodec):
 
             def write_payload(reply: Reply) -> tuple[str | None, bytes]:
                 value = reply.get(name)
-                return (document_type, write(value)) if value is not None else self.empty_body
+                return (document_type, write(value)) if value is not None else (None, b"")
 
             return write_payload
         return self.other_payload_writer(name, member)

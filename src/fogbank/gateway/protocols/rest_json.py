@@ -17,7 +17,7 @@ from fogbank.core.models import (
     StringShape,
     StructureShape,
 )
-from fogbank.gateway.protocols.codec import body_members
+from fogbank.gateway.protocols.codec import output_body
 from fogbank.gateway.protocols.http_bindings import BindingWriter
 from fogbank.gateway.protocols.json_values import JsonReaders, JsonWriters, parse_json
 from fogbank.gateway.protocols.rest import ReadBody, RestCodec, WriteBody
@@ -76,7 +76,7 @@ class RestJsonCodec(RestCodec):
         if facts.shape is not None:
             members = facts.members(error)
             headers += BindingWriter(facts.shape).headers(members)
-            document = self._writers.structure(facts.shape, body_members(facts.shape))(members)
+            document = self._writers.structure(facts.shape, output_body(facts.shape))(members)
         if error.message and facts.message_member() is None:
             document["message"] = error.message
         return self.answer(facts.status, headers, self.document_type, msgspec.json.encode(document), request_id)

@@ -8,7 +8,7 @@ from typing import Any
 from fogbank.core.errors import ApiError
 from fogbank.core.http import HttpRequest, HttpResponse
 from fogbank.core.models import Member, ServiceModel, StructureShape
-from fogbank.gateway.protocols.codec import body_members
+from fogbank.gateway.protocols.codec import output_body
 from fogbank.gateway.protocols.http_bindings import BindingWriter
 from fogbank.gateway.protocols.rest import ReadBody, RestCodec
 from fogbank.gateway.protocols.xml_tree import escape, parse_xml
@@ -64,7 +64,7 @@ class RestXmlCodec(RestCodec):
             members = facts.members(error)
             headers += BindingWriter(facts.shape).headers(members)
             members.pop(facts.message_member() or "", None)
-            self._writers.members(body_members(facts.shape))(members, fields)
+            self._writers.members(output_body(facts.shape))(members, fields)
         elif self._is_s3:
             fields += [f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items()]
         inner = "".join(fields)

@@ -38,14 +38,6 @@ def is_flat(member: Member, shape: ListShape | MapShape) -> bool:
     return member.flattened or shape.flattened
 
 
-def element_name(member: Member) -> str:
-    """The name of a member's element; a flattened list is named by its own member if that has a name."""
-    shape = member.shape
-    if isinstance(shape, ListShape) and is_flat(member, shape) and shape.member.location_name:
-        return shape.member.location_name
-    return member.wire_name
-
-
 class XmlReaders:
     """Compiles readers; one for a service and protocol, so that recursive shapes meet themselves."""
 
@@ -96,7 +88,7 @@ class XmlReaders:
             if member.xml_attribute:
                 attributes.append((name, member.wire_name))
             else:
-                fields.append((name, element_name(member), self.of(member)))
+                fields.append((name, member.wire_name, self.of(member)))
         return read_structure
 
     def _list(self, shape: ListShape, *, flat: bool) -> ReadElements:
@@ -139,14 +131,9 @@ def attributes_of(namespace: XmlNamespace | None) -> str:
 
 
 class XmlWriters:
-    """Compiles writers; one for a service and protocol.
+    """Compiles writers; one for a service and protocol, so that recursive shapes meet themselves."""
 
-    `list_member` names a list's elements where the model does not: `member`, or `item` in EC2's protocol.
-    """
-
-    def __init__(self, list_member: str = "member", entry: str = "entry") -> None:
-        self._list_member = list_member
-        self._entry = entry
+    def __init__(self) -> None:
         self._made: dict[tuple[Shape, bool, TimestampFormat], WriteElement] = {}
 
     def of(self, member: Member) -> WriteElement:
@@ -190,7 +177,7 @@ class XmlWriters:
     def members(self, members: Mapping[str, Member]) -> Callable[[Any, list[str]], None]:
         """The writer of members without an element around them, in the model's order."""
         fields = [
-            (name, element_name(member), attributes_of(member.xml_namespace), self.of(member))
+            (name, member.wire_name, attributes_of(member.xml_namespace), self.of(member))
             for name, member in members.items()
             if not member.xml_attribute
         ]
@@ -204,7 +191,7 @@ class XmlWriters:
         return write_members
 
     def _list(self, shape: ListShape, *, flat: bool) -> WriteElement:
-        item_tag = shape.member.location_name or self._list_member
+        item_tag = shape.member.location_name or "member"
         item_extra = attributes_of(shape.member.xml_namespace)
         write: WriteElement
 
@@ -212,7 +199,7 @@ class XmlWriters:
             if flat:
                 for item in value:
                     if item is not None:
-                        write(item, tag, extra, out)
+                        write(item, tag, item_extra or extra, out)
                 return
             out.append(f"<{tag}{extra}>")
             for item in value:
@@ -232,7 +219,7 @@ class XmlWriters:
         write: WriteElement
 
         def write_map(value: Any, tag: str, extra: str, out: list[str]) -> None:
-            entry_tag = tag if flat else self._entry
+            entry_tag = tag if flat else "entry"
             if not flat:
                 out.append(f"<{tag}{extra}>")
             for key, item in value.items():
