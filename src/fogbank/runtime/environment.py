@@ -29,7 +29,6 @@ from fogbank.runtime.model import (
     FunctionVersion,
     LogLine,
     Outcome,
-    StartError,
     State,
 )
 from fogbank.runtime.output import OutputPipe
@@ -123,8 +122,10 @@ class Environment:
         self._say(line, f"[FOGBANK] {self._choice.note}" if self._choice.note else None)
         try:
             pid = await self._parent.fork(order(self), writer, self._gone)
-        except StartError:
-            self._close()
+        except BaseException:
+            if self.state is not State.ENDED:
+                self._close()
+                self._on_gone(self)
             raise
         finally:
             os.close(writer)

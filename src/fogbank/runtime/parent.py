@@ -89,7 +89,8 @@ def lay_out(folder: Path) -> Path:
         spec = find_spec(name)
         if spec is None or spec.origin is None:
             continue
-        source = Path(spec.origin) if spec.submodule_search_locations is None else Path(spec.origin).parent
+        origin = Path(spec.origin)
+        source = origin.parent if origin.name == "__init__.py" else origin
         _link(source, seen / source.name)
     return seen
 

@@ -93,7 +93,7 @@ class Pool:
         while self._starting < min(STARTS, len(self._waiting)):
             if not self._admit():
                 if self._starting == 0:
-                    self._fail_one(EnvironmentLimitError())
+                    self.refuse_all()
                 return
             self._starting += 1
             self._spawn(self._start_one())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import posixpath
 import shutil
 import stat
 import zipfile
@@ -83,6 +84,13 @@ def _check_name(entry: zipfile.ZipInfo) -> PurePosixPath:
 
 def unpack(package: Path, folder: Path, *, limit: int = MAX_UNZIPPED) -> int:
     """Unpack into `folder`, which exists; bytes written. Later packages overwrite earlier ones' files (layers)."""
+    try:
+        return _unpack(package, folder, limit)
+    except (IsADirectoryError, NotADirectoryError, FileExistsError):  # one name for a file and for a folder
+        raise InvalidParameterValueError(_CORRUPT) from None
+
+
+def _unpack(package: Path, folder: Path, limit: int) -> int:
     written = 0
     links: list[tuple[Path, str]] = []
     with _open(package) as archive:
@@ -130,10 +138,11 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, limit
 
 
 def _link(folder: Path, target: Path, destination: str) -> None:
-    """A symbolic link is kept if it stays inside the package."""
+    """A symbolic link is kept if its way, as written and as it is on the disk, never leaves the package."""
     root = os.path.realpath(folder)
+    written = posixpath.normpath(posixpath.join(target.parent.relative_to(folder).as_posix(), destination))
     end = os.path.realpath(target.parent / destination)
-    if os.path.isabs(destination) or os.path.commonpath([root, end]) != root:  # noqa: PTH117 - a string, not a path
+    if posixpath.isabs(destination) or written.startswith("..") or os.path.commonpath([root, end]) != root:
         raise InvalidParameterValueError(_CORRUPT)
     target.symlink_to(destination)
 
