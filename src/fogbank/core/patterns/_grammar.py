@@ -285,8 +285,7 @@ class _Parser:
         numbers = sum(isinstance(value, Number) for value in values)
         if not values or 0 < numbers < len(values):
             self._reader.fail(
-                "Inside anything but list, either all values are number or string, "
-                "mixed type is not supported"
+                "Inside anything but list, either all values are number or string, mixed type is not supported"
             )
 
     def _numeric(self) -> Value:

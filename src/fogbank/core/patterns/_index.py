@@ -120,10 +120,7 @@ def _build(
     return _Node(
         (),
         tuple(name.split(".")),
-        {
-            value: _build((*heap, *rest), _without(exact, name, heap), depth - 1)
-            for value, heap in heaps.items()
-        },
+        {value: _build((*heap, *rest), _without(exact, name, heap), depth - 1) for value, heap in heaps.items()},
         _build(tuple(rest), exact, depth - 1),
     )
 
@@ -138,9 +135,7 @@ def _without(
     }
 
 
-def _best_field(
-    patterns: tuple[tuple[K, Pattern], ...], exact: Mapping[K, Mapping[str, frozenset[str]]]
-) -> str | None:
+def _best_field(patterns: tuple[tuple[K, Pattern], ...], exact: Mapping[K, Mapping[str, frozenset[str]]]) -> str | None:
     """The field that leaves the fewest patterns to try; `None` if no field tells any apart."""
     heaps: dict[str, dict[str, int]] = {}
     telling: dict[str, int] = {}

@@ -209,14 +209,14 @@ def _has_dots(event: dict[str, Any]) -> bool:
     stack: list[Any] = [event]
     while stack:
         node = stack.pop()
+        values = node
         if type(node) is dict:
-            for name, value in node.items():
-                if "." in name:
-                    return True
-                if type(value) is dict or type(value) is list:
-                    stack.append(value)
-        else:
-            stack += [value for value in node if type(value) is dict or type(value) is list]
+            if "." in "".join(node):
+                return True
+            values = node.values()
+        for value in values:
+            if type(value) is dict or type(value) is list:
+                stack.append(value)
     return False
 
 

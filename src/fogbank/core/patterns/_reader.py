@@ -145,9 +145,7 @@ class Reader:
             return Token.STRING
         if char in "{[":
             if len(self._open) >= MAX_DEPTH:
-                self.fail(
-                    f"Document nesting depth ({MAX_DEPTH + 1}) exceeds the maximum allowed ({MAX_DEPTH})"
-                )
+                self.fail(f"Document nesting depth ({MAX_DEPTH + 1}) exceeds the maximum allowed ({MAX_DEPTH})")
             self._open.append((char, self._at))
             self._text = char
             self._at += 1
@@ -160,8 +158,7 @@ class Reader:
         word = _WORD.match(self.source, self._at)
         if word is None:
             self._unexpected(
-                "expected a valid value (JSON String, Number, Array, Object "
-                "or token 'null', 'true' or 'false')"
+                "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
             )
         self._at, self._text = word.end(), word[0]
         if word[0] not in _LITERALS:
@@ -178,9 +175,7 @@ class Reader:
             self._at += 1
             kind = "Array" if expected == "]" else "Object"
             begun = self._location(self._open[-1][1]) if self._open else self._location(0)
-            self.fail(
-                f"Unexpected close marker '{char}': expected '{expected}' (for {kind} starting at {begun})"
-            )
+            self.fail(f"Unexpected close marker '{char}': expected '{expected}' (for {kind} starting at {begun})")
         self._open.pop()
         self._text = char
         self._at += 1
@@ -229,10 +224,7 @@ class Reader:
     def _unclosed(self) -> NoReturn:
         mark, at = self._open[-1]
         kind = "Object" if mark == "{" else "Array"
-        self.fail(
-            f"Unexpected end-of-input: expected close marker for {kind} "
-            f"(start marker at {self._location(at)})"
-        )
+        self.fail(f"Unexpected end-of-input: expected close marker for {kind} (start marker at {self._location(at)})")
 
 
 def _describe(char: str) -> str:

@@ -127,18 +127,14 @@ class Exists:
     present: bool
 
 
-Value = (
-    Exactly | Literal | Number | Prefix | Suffix | IgnoreCase | Range | Block | Wild | AnythingBut | Exists
-)
+Value = Exactly | Literal | Number | Prefix | Suffix | IgnoreCase | Range | Block | Wild | AnythingBut | Exists
 
 
 def compile_values(values: Sequence[Value]) -> Test:
     """The test for a list of values, any of which may accept. `Exists(False)` is left to the caller."""
     strings = frozenset(v.value for v in values if isinstance(v, Exactly) and address(v.value) is None)
     keys = {number_key(v.value) for v in values if isinstance(v, Number)} - {None}
-    exact_numbers = frozenset(
-        v.value for v in values if isinstance(v, Number) and number_key(v.value) is None
-    )
+    exact_numbers = frozenset(v.value for v in values if isinstance(v, Number) and number_key(v.value) is None)
     tests: list[Test] = []
     if strings:
         tests.append(strings.__contains__)

@@ -1,0 +1,119 @@
+"""What Scheduler does on its own: it invokes targets when their schedules are due.
+
+One transaction takes the due schedules, enqueues their invocations and sets when they come next, so that after a
+crash each is either done or still to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from fogbank.core.call import Principal
+from fogbank.core.clock import Clock
+from fogbank.core.ids import Ids
+from fogbank.core.trace import Trace
+from fogbank.delivery import Attempt, Delivery, Failure, Message, PermanentError
+from fogbank.delivery.targets import DEAD_LETTER_POLICY, TargetRoute
+from fogbank.services.scheduler import storage as rows
+from fogbank.services.scheduler._targets import SOURCE, invocation, with_attempt_number
+from fogbank.services.scheduler._universal import PREFIX, parse_universal
+from fogbank.services.scheduler.model import last_missed, next_firing
+from fogbank.storage import Storage, Tx
+
+TOPIC = "scheduler.schedules"
+_AT_ONCE = 200
+"""Schedules that are run in one transaction."""
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class ScheduleTimer:
+    """Runs the schedules that are due."""
+
+    def __init__(self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._ids = ids
+        self._delivery = delivery
+
+    async def act(self) -> float | None:
+        """Run what is due; when the next is."""
+        return await self._storage.transact(self._run)
+
+    async def _run(self, tx: Tx) -> float | None:
+        now = self._clock.millis()
+        for schedule, due in await rows.due_schedules(tx, now, _AT_ONCE):
+            moment = last_missed(schedule, due, now)
+            trace = Trace.begin(self._clock, self._ids)
+            message = invocation(schedule, moment, self._ids.hex(16), trace, self._ids.uuid())
+            await self._delivery.enqueue(tx, message)
+            following = next_firing(schedule, moment, self._ids.fraction())
+            if following is None and schedule.deleted_after_completion:
+                await rows.delete_schedule(tx, schedule.id)
+            else:
+                await rows.set_firing(tx, schedule.id, following)
+        waiting = await rows.next_due(tx)
+        return None if waiting is None else waiting / 1000
+
+
+class ScheduleRoute(TargetRoute):
+    """Makes the attempts of invocations: templated targets by their ARN, universal ones by their operation."""
+
+    async def attempt(self, attempt: Attempt) -> Any:
+        payload = with_attempt_number(attempt.message.payload, attempt.number)
+        message = replace(attempt.message, payload=payload)
+        if PREFIX in message.target:
+            return await self._call(message)
+        return await super().attempt(replace(attempt, message=message))
+
+    async def _call(self, message: Message) -> Any:
+        call = parse_universal(message.target)
+        try:
+            document = _decode(message.payload)
+        except msgspec.DecodeError as error:
+            raise PermanentError("ValidationException", f"the Input is not a JSON object: {error}") from None
+        return await self._cloud.call(
+            message.scope,
+            call.service,
+            call.operation.name,
+            call.request(document),
+            trace=message.trace,
+            principal=Principal(service=SOURCE),
+        )
+
+    async def exhausted(self, tx: Tx, attempt: Attempt, failure: Failure) -> None:
+        """Scheduler's dead letters carry the error's own code, and the schedule beside the target."""
+        message = attempt.message
+        if message.dead_letter is not None:
+            letter = dead_letter(
+                replace(message, payload=with_attempt_number(message.payload, attempt.number)), failure
+            )
+            await self._delivery.enqueue(tx, letter)
+
+
+def dead_letter(message: Message, failure: Failure) -> Message:
+    """What is sent to a schedule's dead-letter queue (configuring-schedule-dlq.html)."""
+    attributes = {
+        **message.dead_letter_attributes,
+        "ERROR_CODE": failure.code,
+        "ERROR_MESSAGE": failure.message or failure.code,
+        "RETRY_ATTEMPTS": str(failure.retries),
+    }
+    if failure.exhaustion:
+        attributes["EXHAUSTED_RETRY_CONDITION"] = failure.exhaustion.value
+    return Message(
+        target=message.dead_letter or "",
+        payload=message.payload,
+        scope=message.scope,
+        trace=message.trace,
+        source=message.source,
+        policy=DEAD_LETTER_POLICY,
+        parameters={
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            }
+        },
+    )
