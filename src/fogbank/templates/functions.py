@@ -51,8 +51,10 @@ class NoResources:
     """The lookup of what may not refer to resources: conditions, rules, names of exports."""
 
     def ref(self, logical_id: str) -> Any:
-        raise TemplateError(f"Template format error: Unresolved dependencies [{logical_id}]. Cannot reference "
-                            "resources in the Conditions block of the template")
+        raise TemplateError(
+            f"Template format error: Unresolved dependencies [{logical_id}]. Cannot reference "
+            "resources in the Conditions block of the template"
+        )
 
     def attribute(self, logical_id: str, name: str) -> Any:
         return self.ref(logical_id)
@@ -89,7 +91,7 @@ class Environment:
 
 PSEUDO_PARAMETERS = frozenset(
     f"AWS::{name}"
-    for name in "AccountId Region Partition StackName StackId URLSuffix NotificationARNs NoValue".split()
+    for name in ["AccountId", "Region", "Partition", "StackName", "StackId", "URLSuffix", "NotificationARNs", "NoValue"]
 )
 
 
@@ -165,13 +167,18 @@ class Evaluator:
     def _get_att(self, argument: Any) -> Any:
         logical_id, attribute = get_att_parts(argument)
         if not isinstance(attribute, str):
-            attribute = self._text(attribute, "Template error: every Fn::GetAtt object requires two non-empty "
-                                              "parameters, the resource name and the resource attribute")
+            attribute = self._text(
+                attribute,
+                "Template error: every Fn::GetAtt object requires two non-empty "
+                "parameters, the resource name and the resource attribute",
+            )
         return self._lookup.attribute(logical_id, attribute)
 
     def _import_value(self, argument: Any) -> Any:
-        name = self._text(argument, "Template error: the attribute in Fn::ImportValue must be a string or a function "
-                                    "that returns a string")
+        name = self._text(
+            argument,
+            "Template error: the attribute in Fn::ImportValue must be a string or a function that returns a string",
+        )
         if name not in self._environment.exports:
             raise TemplateError(f"No export named {name} found.")
         return self._environment.exports[name]
@@ -188,7 +195,9 @@ class Evaluator:
                 return "${" + match[1][1:] + "}"
             value = values[name] if name in values else self._variable(name)
             if isinstance(value, dict | list) or value is NO_VALUE:
-                raise TemplateError(f"Template error: variable {name} in Fn::Sub expression does not resolve to a string")
+                raise TemplateError(
+                    f"Template error: variable {name} in Fn::Sub expression does not resolve to a string"
+                )
             return scalar_text(value)
 
         return VARIABLE.sub(replace, text)
@@ -240,7 +249,9 @@ class Evaluator:
     def _length(self, argument: Any) -> Any:
         values = self.evaluate(argument)
         if not isinstance(values, list):
-            raise TemplateError("Template error: every Fn::Length object requires a list, or a function that gives one.")
+            raise TemplateError(
+                "Template error: every Fn::Length object requires a list, or a function that gives one."
+            )
         return len(values)
 
     def _to_json_string(self, argument: Any) -> Any:
@@ -267,8 +278,9 @@ class Evaluator:
                 raise TemplateError(problem)
             return self.evaluate(argument[3]["DefaultValue"])
         if mapping is None:
-            raise TemplateError(f"Template error: Mapping named '{name}' is not present in the 'Mappings' section of "
-                                "template.")
+            raise TemplateError(
+                f"Template error: Mapping named '{name}' is not present in the 'Mappings' section of template."
+            )
         raise TemplateError(f"Template error: Unable to get mapping for {name}::{top}::{second}")
 
     def _get_azs(self, argument: Any) -> Any:
@@ -277,8 +289,10 @@ class Evaluator:
         return [region + letter for letter in _ZONES.get(region, "abc")]
 
     def _cidr(self, argument: Any) -> Any:
-        problem = "Template error: every Fn::Cidr object requires two or three parameters: an IP block, a count from 1 " \
-                  "to 256 and the number of subnet bits"
+        problem = (
+            "Template error: every Fn::Cidr object requires two or three parameters: an IP block, a count from 1 "
+            "to 256 and the number of subnet bits"
+        )
         if not isinstance(argument, list) or len(argument) not in (2, 3):
             raise TemplateError(problem)
         block, count, *bits = (self._text(part, problem) for part in argument)
@@ -294,8 +308,9 @@ class Evaluator:
         if name in self._decided:
             return self._decided[name]
         if name not in self._environment.conditions:
-            raise TemplateError(f"Template format error: Unresolved condition dependency {name} in the Conditions block "
-                                "of the template")
+            raise TemplateError(
+                f"Template format error: Unresolved condition dependency {name} in the Conditions block of the template"
+            )
         if name in self._deciding:
             raise TemplateError(f"Circular dependency between conditions: [{', '.join(sorted(self._deciding))}]")
         self._deciding.append(name)
@@ -318,8 +333,9 @@ class Evaluator:
                 return truth(self._call(name, argument))
         if isinstance(expression, bool) or expression in ("true", "false"):
             return truth(expression)
-        raise TemplateError("Template format error: Conditions can only be boolean operations on parameters and other "
-                            "conditions")
+        raise TemplateError(
+            "Template format error: Conditions can only be boolean operations on parameters and other conditions"
+        )
 
     def decide_and(self, argument: Any) -> bool:
         """`Fn::And` over two to ten expressions."""
@@ -340,13 +356,14 @@ class Evaluator:
         left, right = self._pair(
             argument, "Template error: every Fn::Equals object requires a list of two string parameters."
         )
-        return _comparable(self.evaluate(left)) == _comparable(self.evaluate(right))
+        return bool(_comparable(self.evaluate(left)) == _comparable(self.evaluate(right)))
 
     @staticmethod
     def _operands(name: str, argument: Any) -> list[Any]:
         if not isinstance(argument, list) or not 2 <= len(argument) <= 10:
-            raise TemplateError(f"Template error: every {name} object requires a list of at least 2 and at most 10 "
-                                "boolean parameters.")
+            raise TemplateError(
+                f"Template error: every {name} object requires a list of at least 2 and at most 10 boolean parameters."
+            )
         return argument
 
     def _if(self, argument: Any) -> Any:
@@ -391,8 +408,10 @@ def get_att_parts(argument: Any) -> tuple[str, Any]:
             return argument[0], argument[1]
         if all(isinstance(part, str) for part in argument):
             return argument[0], ".".join(argument[1:])
-    raise TemplateError("Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and "
-                        "the resource attribute")
+    raise TemplateError(
+        "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and "
+        "the resource attribute"
+    )
 
 
 def sub_parts(argument: Any) -> tuple[str, Mapping[str, Any]]:
@@ -406,9 +425,11 @@ def sub_parts(argument: Any) -> tuple[str, Mapping[str, Any]]:
         and isinstance(argument[1], dict)
     ):
         return argument[0], argument[1]
-    raise TemplateError("Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify "
-                        "a string as first argument, and an optional second argument to specify a mapping of values to "
-                        "replace in the string")
+    raise TemplateError(
+        "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify "
+        "a string as first argument, and an optional second argument to specify a mapping of values to "
+        "replace in the string"
+    )
 
 
 def variable_name(match: re.Match[str]) -> str | None:
@@ -418,16 +439,20 @@ def variable_name(match: re.Match[str]) -> str | None:
         return None
     name = name.strip()
     if not VARIABLE_NAME.fullmatch(name):
-        raise TemplateError("Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, "
-                            "underscores, periods, and colons")
+        raise TemplateError(
+            "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, "
+            "underscores, periods, and colons"
+        )
     return name
 
 
 def taken_branch(argument: Any, holds: Callable[[str], bool]) -> Any:
     """The branch of `Fn::If` that is taken, not evaluated."""
     if not isinstance(argument, list) or len(argument) != 3 or not isinstance(argument[0], str):
-        raise TemplateError("Template error: Fn::If requires a list argument with three elements: the name of a condition, "
-                            "the value if it is true and the value if it is false")
+        raise TemplateError(
+            "Template error: Fn::If requires a list argument with three elements: the name of a condition, "
+            "the value if it is true and the value if it is false"
+        )
     return argument[1] if holds(argument[0]) else argument[2]
 
 
@@ -437,7 +462,9 @@ def truth(value: Any) -> bool:
         return True
     if value in (False, "false", "False"):
         return False
-    raise TemplateError("Template format error: Conditions can only be boolean operations on parameters and other conditions")
+    raise TemplateError(
+        "Template format error: Conditions can only be boolean operations on parameters and other conditions"
+    )
 
 
 def _comparable(value: Any) -> Any:

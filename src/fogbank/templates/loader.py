@@ -30,8 +30,31 @@ MAX_NODES = 200_000
 Path = tuple[str | int, ...]
 
 _FUNCTIONS = frozenset(
-    "And Base64 Cidr Contains EachMemberEquals EachMemberIn Equals FindInMap GetAZs If ImportValue Join Length Not Or "
-    "RefAll Select Split Sub ToJsonString Transform ValueOf ValueOfAll".split()
+    [
+        "And",
+        "Base64",
+        "Cidr",
+        "Contains",
+        "EachMemberEquals",
+        "EachMemberIn",
+        "Equals",
+        "FindInMap",
+        "GetAZs",
+        "If",
+        "ImportValue",
+        "Join",
+        "Length",
+        "Not",
+        "Or",
+        "RefAll",
+        "Select",
+        "Split",
+        "Sub",
+        "ToJsonString",
+        "Transform",
+        "ValueOf",
+        "ValueOfAll",
+    ]
 )
 _TAG = "tag:yaml.org,2002:"
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
@@ -173,6 +196,8 @@ class _Builder:
         before = self._built
         self._count(1)
         value = self._untagged(event, path, depth)
+        if not isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent):
+            raise _wrong(event, "expected a value")
         tag = event.tag
         if tag is not None and tag.startswith("!") and tag != "!":
             value = _function(event, tag[1:], value)
@@ -181,7 +206,7 @@ class _Builder:
         return value
 
     def _alias(self, event: yaml.AliasEvent) -> Any:
-        anchored = self._anchors.get(event.anchor)
+        anchored = self._anchors.get(event.anchor or "")
         if anchored is None:
             raise _wrong(event, f"the alias *{event.anchor} refers to nothing, or to what contains it")
         self._count(anchored.size)
@@ -219,8 +244,7 @@ class _Builder:
 
     def _note(self, event: yaml.Event, path: Path) -> None:
         if self._positions:
-            mark = event.start_mark
-            self.positions[path] = Position(mark.line + 1, mark.column + 1)
+            self.positions[path] = _position(event)
 
 
 def _merge(merged: dict[str, Any], event: yaml.Event, source: Any) -> None:
@@ -242,10 +266,12 @@ def _function(event: yaml.Event, name: str, value: Any) -> dict[str, Any]:
 
 
 def _wrong(event: yaml.Event, problem: str) -> TemplateError:
+    return TemplateError(f"Template format error: YAML not well-formed. ({_position(event)}): {problem}")
+
+
+def _position(event: yaml.Event) -> Position:
     mark = event.start_mark
-    return TemplateError(
-        f"Template format error: YAML not well-formed. (line {mark.line + 1}, column {mark.column + 1}): {problem}"
-    )
+    return Position(1, 1) if mark is None else Position(mark.line + 1, mark.column + 1)
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:

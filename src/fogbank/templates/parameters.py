@@ -12,19 +12,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fogbank.services.cloudformation.engine import ParameterInput
 from fogbank.templates.errors import TemplateError
 from fogbank.templates.sections import Parameter
 
 MAX_VALUE_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A parameter of a request: a value, or the word to keep the stack's."""
-
-    name: str
-    value: str | None = None
-    use_previous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +37,7 @@ class Value:
 
 
 def choose(
-    declared: Mapping[str, Parameter], given: Iterable[Given], previous: Mapping[str, str] | None = None
+    declared: Mapping[str, Parameter], given: Iterable[ParameterInput], previous: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The text of each declared parameter: given, previous or default, in the order of their declaration.
 
@@ -57,8 +49,10 @@ def choose(
             raise TemplateError(f"Parameter '{each.name}' is given more than once")
         if each.use_previous:
             if each.value is not None:
-                raise TemplateError(f"Invalid input for parameter key {each.name}. Cannot specify usePreviousValue as "
-                                    "true and non empty value for a parameter")
+                raise TemplateError(
+                    f"Invalid input for parameter key {each.name}. Cannot specify usePreviousValue as "
+                    "true and non empty value for a parameter"
+                )
             if previous is None or each.name not in previous:
                 raise TemplateError(
                     f"Invalid input for parameter key {each.name}. Cannot specify usePreviousValue as true for a "

@@ -21,23 +21,64 @@ MAX_OUTPUTS = 200
 MAX_MAPPINGS = 200
 
 _TOP = frozenset(
-    "AWSTemplateFormatVersion Description Metadata Parameters Rules Mappings Conditions Transform Resources Outputs "
-    "Hooks".split()
+    [
+        "AWSTemplateFormatVersion",
+        "Description",
+        "Metadata",
+        "Parameters",
+        "Rules",
+        "Mappings",
+        "Conditions",
+        "Transform",
+        "Resources",
+        "Outputs",
+        "Hooks",
+    ]
 )
 _PARAMETER = frozenset(
-    "Type Default NoEcho AllowedValues AllowedPattern MaxLength MinLength MaxValue MinValue Description "
-    "ConstraintDescription".split()
+    [
+        "Type",
+        "Default",
+        "NoEcho",
+        "AllowedValues",
+        "AllowedPattern",
+        "MaxLength",
+        "MinLength",
+        "MaxValue",
+        "MinValue",
+        "Description",
+        "ConstraintDescription",
+    ]
 )
 _RESOURCE = frozenset(
-    "Type Properties DependsOn Condition Metadata DeletionPolicy UpdateReplacePolicy CreationPolicy UpdatePolicy".split()
+    [
+        "Type",
+        "Properties",
+        "DependsOn",
+        "Condition",
+        "Metadata",
+        "DeletionPolicy",
+        "UpdateReplacePolicy",
+        "CreationPolicy",
+        "UpdatePolicy",
+    ]
 )
-_OUTPUT = frozenset("Value Description Export Condition".split())
+_OUTPUT = frozenset(["Value", "Description", "Export", "Condition"])
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9]{1,255}")
 _SSM_VALUE = "AWS::SSM::Parameter::Value<"
 _AWS_TYPES = frozenset(
-    "AWS::EC2::AvailabilityZone::Name AWS::EC2::Image::Id AWS::EC2::Instance::Id AWS::EC2::KeyPair::KeyName "
-    "AWS::EC2::SecurityGroup::GroupName AWS::EC2::SecurityGroup::Id AWS::EC2::Subnet::Id AWS::EC2::Volume::Id "
-    "AWS::EC2::VPC::Id AWS::Route53::HostedZone::Id".split()
+    [
+        "AWS::EC2::AvailabilityZone::Name",
+        "AWS::EC2::Image::Id",
+        "AWS::EC2::Instance::Id",
+        "AWS::EC2::KeyPair::KeyName",
+        "AWS::EC2::SecurityGroup::GroupName",
+        "AWS::EC2::SecurityGroup::Id",
+        "AWS::EC2::Subnet::Id",
+        "AWS::EC2::Volume::Id",
+        "AWS::EC2::VPC::Id",
+        "AWS::Route53::HostedZone::Id",
+    ]
 )
 
 
@@ -267,7 +308,7 @@ def _aws_type(kind: str) -> bool:
     return inner in _AWS_TYPES
 
 
-def _bound(name: str, body: Mapping[str, Any], key: str, kind: type[int] | type[float]) -> Any:
+def _bound(name: str, body: Mapping[str, Any], key: str, kind: type[int | float]) -> Any:
     if key not in body:
         return None
     try:

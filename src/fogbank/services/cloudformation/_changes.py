@@ -34,7 +34,7 @@ class Changes:
         return bool(self.lines) or self.outputs
 
 
-def preview(
+async def preview(
     engine: TemplateEngine,
     identity: StackIdentity,
     deployment: Deployment,
@@ -50,7 +50,7 @@ def preview(
         if row is None or row.standing is None:
             lines.append(_line("Add", declared.logical_id, declared.type))
             continue
-        properties = deployment.preview(logical_id, standing)
+        properties = await deployment.preview(logical_id, standing)
         _, comparison = aim(engine, identity, declared, properties, row.standing, "XXXXXXXXXXXX")
         metadata = row.metadata != declared.metadata
         if comparison.replacement is Replacement.REPLACE:

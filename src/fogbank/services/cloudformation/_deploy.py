@@ -180,7 +180,7 @@ class Deployer:
         await self._perform(begun, resuming=resuming)
 
     async def _perform(self, resource: Resource, *, resuming: bool) -> None:
-        assert resource.target is not None, "begun steps have a target"  # noqa: S101 - narrows the type
+        assert resource.target is not None, "begun steps have a target"
         step = self._step(resource, resource.target, resource.token, resuming=resuming)
         faults.point("cloudformation.before-step")
         try:
@@ -198,7 +198,12 @@ class Deployer:
         if resource.action is Action.UPDATE and resource.before is not None:
             before = resource.before
             return await self._engine.update(
-                replace(step, physical_id=before.physical_id, previous=before.properties)
+                replace(
+                    step,
+                    physical_id=before.physical_id,
+                    previous=before.properties,
+                    attributes=before.attributes,
+                )
             )
         return await self._engine.create(step)
 
@@ -224,5 +229,3 @@ class Deployer:
             events.append(resource_event(failed, failed.status.replace("_FAILED", "_IN_PROGRESS")))
         events.append(resource_event(failed, failed.status, failed.reason, failed.target))
         await self._journal.write(failed, *events)
-
-

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from fogbank.core.scope import Scope
-from fogbank.services.cloudformation.engine import Standing, StackIdentity
+from fogbank.services.cloudformation.engine import StackIdentity, Standing
 from fogbank.services.cloudformation.model import (
     STACK,
     Definition,

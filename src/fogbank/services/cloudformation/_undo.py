@@ -127,10 +127,10 @@ class Undoer:
         for snapshot in resource.garbage:
             await self._clean_snapshot(resource, snapshot, retained=resource.retain_on_replace)
         if self._leaves(resource):
-            snapshot = resource.standing or (resource.target if resource.attempted else None)
+            there = resource.standing or (resource.target if resource.attempted else None)
             retained = resource.retain_on_delete and not self._journal.operation.rolling_back
-            if snapshot is not None:
-                await self._clean_snapshot(resource, snapshot, retained=retained)
+            if there is not None:
+                await self._clean_snapshot(resource, there, retained=retained)
             await self._journal.forget(logical_id)
         else:
             await self._journal.write(replace(resource, garbage=()))
@@ -191,6 +191,7 @@ class Undoer:
             name=before.name,
             physical_id=before.physical_id,
             previous=changed.properties if changed is not None else {},
+            attributes=before.attributes,
             resuming=True,
         )
         try:

@@ -18,7 +18,6 @@ from typing import Any, Protocol
 from fogbank.core.errors import InvalidParameterError
 from fogbank.core.scope import Scope
 
-
 KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """What stands in a preview for a value that only the deployment will tell."""
 
@@ -119,8 +118,6 @@ class Declared:
     retain_on_create_failure: bool
     retain_on_replace: bool
     metadata: str | None
-    deletion_policy: str | None
-    update_replace_policy: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +181,8 @@ class Step:
     name: str | None = None
     physical_id: str | None = None
     previous: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """In an update, what `Fn::GetAtt` gave so far."""
     resuming: bool = False
 
 
@@ -199,7 +198,7 @@ class Deployment(Protocol):
         """A resource's properties, evaluated and checked against its type. `ApiError` if that cannot be done."""
         ...
 
-    def preview(self, logical_id: str, standing: Mapping[str, Standing]) -> dict[str, Any]:
+    async def preview(self, logical_id: str, standing: Mapping[str, Standing]) -> dict[str, Any]:
         """The same as far as it can be known before anything is done: the rest is KNOWN_AFTER_APPLY."""
         ...
 
@@ -218,6 +217,10 @@ class Deployment(Protocol):
 
 class TemplateEngine(Protocol):
     """Everything that CloudFormation asks of templates and resource types. Errors are `ApiError`s."""
+
+    async def close(self) -> None:
+        """End what runs beside the server."""
+        ...
 
     async def summarize(self, scope: Scope, body: str) -> Summary:
         """Read a template and say what it declares."""
@@ -246,9 +249,9 @@ class TemplateEngine(Protocol):
         """The template at a URL."""
         ...
 
-    def name(self, stack: StackIdentity, logical_id: str, type_name: str, properties: Mapping[str, Any], code: str) -> (
-        tuple[str | None, bool]
-    ):
+    def name(
+        self, stack: StackIdentity, logical_id: str, type_name: str, properties: Mapping[str, Any], code: str
+    ) -> tuple[str | None, bool]:
         """The physical name that a new resource gets, and whether the template chose it; `code` is what is random."""
         ...
 

@@ -327,15 +327,13 @@ def begin(
 
 def succeed(resource: Resource, standing: Standing, now: int) -> Resource:
     """The row when its step is done: what was aimed at stands; what it replaces is garbage."""
-    assert resource.target is not None, "a step that changes something has a target"  # noqa: S101 - narrows the type
+    assert resource.target is not None, "a step that changes something has a target"
     stands = replace(resource.target, physical_id=standing.physical_id, attributes=standing.attributes)
     verb = "CREATE" if resource.action is Action.CREATE else "UPDATE"
     garbage = resource.garbage
     if resource.action is Action.REPLACE and resource.before is not None:
         garbage = (*garbage, resource.before)
-    return replace(
-        resource, status=f"{verb}_COMPLETE", updated=now, stage=Stage.DONE, standing=stands, garbage=garbage
-    )
+    return replace(resource, status=f"{verb}_COMPLETE", updated=now, stage=Stage.DONE, standing=stands, garbage=garbage)
 
 
 def leave(resource: Resource, operation: Operation, now: int) -> Resource:

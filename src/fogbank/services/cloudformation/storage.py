@@ -113,7 +113,14 @@ class Rows:
     async def put_stack(self, stack: Stack) -> None:
         """Write a stack."""
         await self._tx.execute(
-            _PUT_STACK, stack.id, stack.account, stack.region, stack.name, int(stack.live), stack.created, _encode(stack)
+            _PUT_STACK,
+            stack.id,
+            stack.account,
+            stack.region,
+            stack.name,
+            int(stack.live),
+            stack.created,
+            _encode(stack),
         )
 
     async def stack(self, scope: Scope, name: str) -> Stack | None:
@@ -194,7 +201,12 @@ class Rows:
     async def put_change_set(self, change_set: ChangeSet) -> None:
         """Write a change set."""
         await self._tx.execute(
-            _PUT_CHANGE_SET, change_set.id, change_set.stack_id, change_set.name, change_set.created, _encode(change_set)
+            _PUT_CHANGE_SET,
+            change_set.id,
+            change_set.stack_id,
+            change_set.name,
+            change_set.created,
+            _encode(change_set),
         )
 
     async def change_set(self, stack_id: str | None, name: str) -> ChangeSet | None:

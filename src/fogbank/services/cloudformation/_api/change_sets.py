@@ -54,7 +54,9 @@ if TYPE_CHECKING:
         ListChangeSetsInputTypeDef,
     )
 
-NOTHING_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
+NOTHING_CHANGES = (
+    "The submitted information didn't contain changes. Submit different information to create a change set."
+)
 _LACKING = (
     "NotificationARNs", "ResourcesToImport", "ImportExistingResources", "DeploymentMode", "DeploymentConfig",
     "DisableValidation",
@@ -126,7 +128,7 @@ class ChangeSetOperations(StackOperations):
         deployment = await self.engine.open(identity, definition.processed, definition.parameters)
         rows = await self.kit.storage.read(lambda tx: Rows(tx).resources(stack.id))
         refuse_new_types(rows, {name: declared.type for name, declared in deployment.resources.items()})
-        return preview(self.engine, identity, deployment, stack, rows)
+        return await preview(self.engine, identity, deployment, stack, rows)
 
     async def _store(self, scope: Scope, change_set: ChangeSet, new_stack: Stack | None) -> Reply:
         async def body(tx: Tx) -> Reply:
@@ -182,9 +184,7 @@ class ChangeSetOperations(StackOperations):
         else:
             stack = await self._stack(call.scope, change_set.stack_id)
             definition = change_set.definition
-            await self._start_update(
-                call.scope, stack, definition, on_failure, token, change_set_id=change_set.id
-            )
+            await self._start_update(call.scope, stack, definition, on_failure, token, change_set_id=change_set.id)
         await self._settled(change_set.stack_id)
         return {}
 

@@ -191,5 +191,3 @@ class Descriptions(ChangeSetOperations):
             raise StackValidationError(f"Export '{name}' is not imported by any stack.")
         shown, token = page(importers, request.get("NextToken"), _PAGE)
         return {"Imports": list(shown), "NextToken": token}
-
-

@@ -65,6 +65,8 @@ class Frame(Service):
 
     async def on_stop(self) -> None:
         await self._worker.stop()
+        if self._worker.engine is not None:
+            await self._worker.engine.close()
 
     async def on_reset(self) -> None:
         await self._worker.drop()
@@ -237,5 +239,3 @@ async def read_stack(tx: Tx, scope: Scope, name: str) -> Stack:
     if found is None:
         raise stack_not_found(name)
     return found
-
-

@@ -149,7 +149,9 @@ class StackOperations(Frame):
         check_updatable(stack)
         identity = StackIdentity(call.scope, stack.id, stack.name, tags_of(request, stack))
         definition = await self._define(call, request, identity, stack)
-        during = check_policy(request["StackPolicyDuringUpdateBody"]) if "StackPolicyDuringUpdateBody" in request else None
+        during = (
+            check_policy(request["StackPolicyDuringUpdateBody"]) if "StackPolicyDuringUpdateBody" in request else None
+        )
         policy = check_policy(request["StackPolicyBody"]) if "StackPolicyBody" in request else None
         if definition.failure is not None:
             raise StackValidationError(definition.failure)
@@ -176,7 +178,8 @@ class StackOperations(Frame):
         refuse_new_types(rows, {name: declared.type for name, declared in deployment.resources.items()})
         if before.tags != definition.tags:
             return True
-        return preview(self.engine, identity, deployment, stack, rows).any
+        changes = await preview(self.engine, identity, deployment, stack, rows)
+        return changes.any
 
     async def _start_update(
         self,
@@ -242,7 +245,9 @@ class StackOperations(Frame):
             self._check_deletable(current, resources, retain, force=force)
             await self._check_exports(rows, call.scope, current)
             if current.status is StackStatus.REVIEW_IN_PROGRESS:
-                gone = replace(current, status=StackStatus.DELETE_COMPLETE, deleted=self.kit.clock.millis(), reason=None)
+                gone = replace(
+                    current, status=StackStatus.DELETE_COMPLETE, deleted=self.kit.clock.millis(), reason=None
+                )
                 await rows.put_stack(gone)
                 await rows.delete_change_sets(current.id)
                 await add_events(self.kit, rows, current.id, [stack_event(gone, gone.status)], None)
@@ -269,9 +274,7 @@ class StackOperations(Frame):
         return tuple(name for name, resource in resources.items() if resource.status == "DELETE_FAILED")
 
     @staticmethod
-    def _check_deletable(
-        stack: Stack, resources: dict[str, Resource], retain: tuple[str, ...], *, force: bool
-    ) -> None:
+    def _check_deletable(stack: Stack, resources: dict[str, Resource], retain: tuple[str, ...], *, force: bool) -> None:
         if stack.protected:
             raise StackValidationError(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
         if stack.status.in_progress and stack.status is not StackStatus.CREATE_IN_PROGRESS:
@@ -375,9 +378,7 @@ def check_updatable(stack: Stack) -> None:
 
 def refuse_new_types(rows: dict[str, Resource], types: dict[str, str]) -> None:
     """A resource keeps its type for as long as it keeps its logical id."""
-    changed = [
-        name for name, row in rows.items() if row.standing is not None and types.get(name, row.type) != row.type
-    ]
+    changed = [name for name, row in rows.items() if row.standing is not None and types.get(name, row.type) != row.type]
     if changed:
         raise StackValidationError(
             "Update of resource type is not permitted. The new template modifies resource type of the following "

@@ -1,0 +1,1 @@
+"""Parts of `fogbank.templates.build`: code folders, requirements, handlers."""

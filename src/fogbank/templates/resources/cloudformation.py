@@ -1,0 +1,29 @@
+"""AWS::CloudFormation: wait condition handles.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_CloudFormation.html
+"""
+
+from __future__ import annotations
+
+from fogbank.services.cloudformation.engine import Standing
+from fogbank.templates.resources.resource_type import ResourceType, Work
+
+
+class WaitConditionHandle(ResourceType):
+    """A handle; `Ref` gives its URL. Templates use one as a resource that is nothing; signals to it are not taken."""
+
+    type = "AWS::CloudFormation::WaitConditionHandle"
+    service = "cloudformation"
+    attributes = ("Id",)
+
+    async def make(self, work: Work) -> Standing:
+        stack = work.step.stack.stack_id
+        region = work.scope.region
+        url = f"https://cloudformation-waitcondition-{region}.s3.{region}.amazonaws.com/{stack}/{work.step.logical_id}"
+        return Standing(url, {"Id": url})
+
+    async def remove(self, work: Work) -> None:
+        """There is nothing to delete."""
+
+
+TYPES = (WaitConditionHandle,)

@@ -1,0 +1,62 @@
+"""Which resource types a template may have, and what `Fn::GetAtt` may ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from fogbank.templates.errors import TemplateError
+from fogbank.templates.references import references
+from fogbank.templates.resources import RESOURCE_TYPES
+from fogbank.templates.schema import type_names
+from fogbank.templates.sections import ResourceDeclaration, Template
+
+_CUSTOM = "AWS::CloudFormation::CustomResource"
+
+
+def is_custom(type_name: str) -> bool:
+    """Whether a type is a custom resource, under whatever name."""
+    return type_name.startswith("Custom::")
+
+
+def is_known(type_name: str) -> bool:
+    """Whether Fogbank has the type."""
+    return (_CUSTOM if is_custom(type_name) else type_name) in RESOURCE_TYPES
+
+
+def check_types(resources: Mapping[str, ResourceDeclaration], present: Collection[str] | None) -> None:
+    """Raise one error that names every type that cannot be created.
+
+    A type that AWS has and Fogbank lacks counts only where its resource is `present` (its condition holds).
+    """
+    unknown: set[str] = set()
+    lacking: set[str] = set()
+    for name, resource in resources.items():
+        if is_known(resource.type):
+            continue
+        if resource.type in type_names() or is_custom(resource.type):
+            if present is None or name in present:
+                lacking.add(resource.type)
+        else:
+            unknown.add(resource.type)
+    if not unknown and not lacking:
+        return
+    message = f"Template format error: Unrecognized resource types: [{', '.join(sorted(unknown | lacking))}]"
+    if lacking:
+        message += f". Fogbank does not implement {', '.join(sorted(lacking))} yet"
+    raise TemplateError(message)
+
+
+def check_attributes(template: Template, present: Collection[str]) -> None:
+    """Every attribute that is asked for by name is one that the type has."""
+    values = [template.resources[name].properties for name in present]
+    values += [output.value for output in template.outputs.values()]
+    for reference in references(values):
+        if not reference.is_attribute or reference.attribute is None or reference.name not in template.resources:
+            continue
+        type_name = template.resources[reference.name].type
+        kind = RESOURCE_TYPES.get(_CUSTOM if is_custom(type_name) else type_name)
+        if kind is None or kind.attributes is None or reference.attribute in kind.attributes:
+            continue
+        raise TemplateError(
+            f"Template error: resource {reference.name} does not support attribute type {reference.attribute} in Fn::GetAtt"
+        )
