@@ -42,12 +42,12 @@ def canonical(text: str) -> str:
     significant = significant.rstrip("0")
     if not significant:
         return "0"
-    if len(significant) > MAX_DIGITS:
-        raise NumberError("Attempting to store more than 38 significant digits in a Number")
     if point - 1 > MAX_EXPONENT:
         raise NumberError("Number overflow. Attempting to store a number with magnitude larger than supported range")
     if point - 1 < MIN_EXPONENT:
         raise NumberError("Number underflow. Attempting to store a number with magnitude smaller than supported range")
+    if len(significant) > MAX_DIGITS:
+        raise NumberError("Attempting to store more than 38 significant digits in a Number")
     return ("-" if sign == "-" else "") + _plain(significant, point)
 
 
