@@ -242,7 +242,11 @@ def handler(event, context):
 
 
 async def test_the_offered_boto3_is_there_and_a_bundled_one_comes_first(runtime: Runtime, make: Make) -> None:
-    source = "import boto3, botocore\ndef handler(event, context):\n    return boto3.__file__, getattr(boto3, 'mine', False)\n"
+    source = """
+import boto3, botocore
+def handler(event, context):
+    return boto3.__file__, getattr(boto3, "mine", False)
+"""
     path, mine = await run(runtime, make(source))
     assert "/runtime/python/boto3/" in path
     assert not mine
@@ -584,8 +588,10 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js fu
         ("app.js", "exports.handler = async (event, context) => ({ got: event, id: context.awsRequestId });"),
         (
             "app.cjs",
-            "exports.handler = (event, context, done) => "
-            "setTimeout(() => done(null, { got: event, id: context.awsRequestId }), 1);",
+            (
+                "exports.handler = (event, context, done) => "
+                "setTimeout(() => done(null, { got: event, id: context.awsRequestId }), 1);"
+            ),
         ),
     ],
 )

@@ -8,7 +8,7 @@
 | `_async.py`, `_running.py` | what follows an asynchronous attempt; running it |
 | `_targets.py`, `_concurrency.py` | which version serves a request, and whether it may run now |
 | `worker.py`, `_sqs_events.py` | polling queues |
-| `_code.py`, `_logs.py` | packages on disk; the log's way to CloudWatch Logs |
+| `_code.py`, `_logs.py`, `_sessions.py` | packages on disk; the log's way to CloudWatch Logs; functions' keys |
 | `storage.py`, `migrations/` | the rows |
 
 A synchronous invocation goes api → target (cached) → runtime → answer, without a transaction. An asynchronous one is

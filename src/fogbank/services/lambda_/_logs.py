@@ -111,7 +111,7 @@ class LogBuffer(Actor):
         if place not in self._known:
             await self._create(place)
         for batch in _batches(lines):
-            events = [{"timestamp": line.time, "message": line.text} for line in batch]
+            events = [{"timestamp": line.time, "message": f"{line.text}\n"} for line in batch]
             request = {"logGroupName": group, "logStreamName": stream, "logEvents": events}
             try:
                 await self._cloud.call(scope, "logs", "PutLogEvents", request)

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fogbank.core.credentials import Credentials
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.aliases import Aliases
 from fogbank.services.lambda_._api.invocation import Invocation
 from fogbank.services.lambda_._api.layers import Layers
 from fogbank.services.lambda_._api.mappings import Mappings
 from fogbank.services.lambda_._api.permissions import Permissions
+from fogbank.services.lambda_._api.readings import Readings
+from fogbank.services.lambda_._sessions import Sessions
 from fogbank.services.lambda_.worker import Pollers
 
 if TYPE_CHECKING:
     from fogbank.services.kit import Kit
 
 
-class Lambda(Layers, Aliases, Permissions, Mappings, Invocation):
+class Lambda(Layers, Aliases, Permissions, Mappings, Invocation, Readings):
     """Functions, their versions and aliases, invocation, layers, policies and event source mappings."""
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._pollers = Pollers(kit, self._runner)
+        self._sessions = Sessions(kit.clock, kit.ids)
         kit.runtime.sink = self._logs
+        kit.runtime.credentials = self._sessions.issue
+
+    async def find_credentials(self, access_key: str) -> Credentials | None:
+        """The keys of a running function (see `CredentialSource`)."""
+        return self._sessions.find(access_key)
 
     async def on_start(self) -> None:
         """Begin to write logs and to poll; have the prepared parents of existing functions ready."""
@@ -48,3 +57,4 @@ class Lambda(Layers, Aliases, Permissions, Mappings, Invocation):
         await self._pollers.clear()
         await self.kit.runtime.reset()
         self._logs.forget()
+        self._sessions.forget()

@@ -5,12 +5,11 @@ LambdaError                          every one carries `Type`: `User`, or `Servi
 ├── InvalidRequestContentError       a payload or client context that is not JSON
 ├── RequestTooLargeError             a payload past the quota
 ├── ResourceNotFoundError
-│   └── FunctionNotFoundError
+│   ├── FunctionNotFoundError
+│   └── ProvisionedConcurrencyConfigNotFoundError
 ├── ResourceConflictError            it exists already, or is in use
-├── ResourceInUseError
 ├── PreconditionFailedError          the revision is not the latest
 ├── PolicyLengthExceededError
-├── CodeStorageExceededError
 └── TooManyRequestsError             throttled, with the reason
 """
 
@@ -62,17 +61,20 @@ class FunctionNotFoundError(ResourceNotFoundError):
         super().__init__(f"Function not found: {arn}")
 
 
+class ProvisionedConcurrencyConfigNotFoundError(ResourceNotFoundError):
+    """No provisioned concurrency is configured."""
+
+    code = "ProvisionedConcurrencyConfigNotFoundException"
+
+    def __init__(self) -> None:
+        super().__init__("No Provisioned Concurrency Config found for this function")
+
+
 class ResourceConflictError(LambdaError):
     """It exists already, or something else keeps it."""
 
     code = "ResourceConflictException"
     status = 409
-
-
-class ResourceInUseError(LambdaError):
-    """Something else is being done with it."""
-
-    code = "ResourceInUseException"
 
 
 class PreconditionFailedError(LambdaError):
@@ -92,12 +94,6 @@ class PolicyLengthExceededError(LambdaError):
     """A resource policy of more than 20 KB."""
 
     code = "PolicyLengthExceededException"
-
-
-class CodeStorageExceededError(LambdaError):
-    """More code than an account may store."""
-
-    code = "CodeStorageExceededException"
 
 
 class ThrottleReason(StrEnum):

@@ -1,0 +1,77 @@
+"""What clients read of features that come later: there is none of it, in AWS's words.
+
+Infrastructure tools ask for these whenever they look at a function. Setting any of them is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fogbank.core.call import Call, Reply
+from fogbank.services.lambda_._api.base import LambdaBase, need_function, need_version
+from fogbank.services.lambda_._names import parse_function
+from fogbank.services.lambda_.errors import (
+    InvalidParameterValueError,
+    ProvisionedConcurrencyConfigNotFoundError,
+    ResourceNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import (
+        GetFunctionCodeSigningConfigRequestTypeDef,
+        GetFunctionUrlConfigRequestTypeDef,
+        GetProvisionedConcurrencyConfigRequestTypeDef,
+        GetRuntimeManagementConfigRequestTypeDef,
+        ListFunctionUrlConfigsRequestTypeDef,
+        ListProvisionedConcurrencyConfigsRequestTypeDef,
+    )
+
+
+class Readings(LambdaBase):
+    """The operations that read what a function cannot have yet."""
+
+    async def get_function_code_signing_config(
+        self, call: Call, request: GetFunctionCodeSigningConfigRequestTypeDef
+    ) -> Reply:
+        """GetFunctionCodeSigningConfig: no function has one."""
+        ref = parse_function(call.scope, request["FunctionName"])
+        await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        return {"CodeSigningConfigArn": "", "FunctionName": ref.name}
+
+    async def get_runtime_management_config(
+        self, call: Call, request: GetRuntimeManagementConfigRequestTypeDef
+    ) -> Reply:
+        """GetRuntimeManagementConfig: a function runs on the newest interpreter of its version on this machine."""
+        ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
+        await self.kit.storage.read(lambda tx: need_version(tx, ref))
+        return {"UpdateRuntimeOn": "Auto", "FunctionArn": ref.qualified_arn}
+
+    async def get_provisioned_concurrency_config(
+        self, call: Call, request: GetProvisionedConcurrencyConfigRequestTypeDef
+    ) -> Reply:
+        """GetProvisionedConcurrencyConfig: none is configured."""
+        ref = parse_function(call.scope, request["FunctionName"], request["Qualifier"])
+        if ref.qualifier == "$LATEST":
+            raise InvalidParameterValueError("The function resource provided must be an alias or a published version.")
+        await self.kit.storage.read(lambda tx: need_version(tx, ref))
+        raise ProvisionedConcurrencyConfigNotFoundError
+
+    async def list_provisioned_concurrency_configs(
+        self, call: Call, request: ListProvisionedConcurrencyConfigsRequestTypeDef
+    ) -> Reply:
+        """ListProvisionedConcurrencyConfigs: none is configured."""
+        ref = parse_function(call.scope, request["FunctionName"])
+        await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        return {"ProvisionedConcurrencyConfigs": []}
+
+    async def get_function_url_config(self, call: Call, request: GetFunctionUrlConfigRequestTypeDef) -> Reply:
+        """GetFunctionUrlConfig: no function has a URL."""
+        ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
+        await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        raise ResourceNotFoundError("The resource you requested does not exist.")
+
+    async def list_function_url_configs(self, call: Call, request: ListFunctionUrlConfigsRequestTypeDef) -> Reply:
+        """ListFunctionUrlConfigs: no function has a URL."""
+        ref = parse_function(call.scope, request["FunctionName"])
+        await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        return {"FunctionUrlConfigs": []}
