@@ -23,7 +23,7 @@ from fogbank.storage import StorageError
 @click.command("start", cls=LocalCommand)
 @setting_options
 @click.pass_context
-def command(context: click.Context, **flags: Any) -> None:
+def command(context: click.Context, /, **flags: Any) -> None:
     """Run the server in the foreground, with all state under --data.
 
     Prints one line, `ready on http://127.0.0.1:4566`, when it answers. SIGTERM and Ctrl-C stop it after it has

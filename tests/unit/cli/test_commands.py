@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.test_app import run
 
 from fogbank.cli.documents import read_json, read_text
 from fogbank.cli.failures import Exit, Failure
 from fogbank.cli.logs import parse_since
-from tests.unit.cli.test_app import run
 
 NOWHERE = ("--endpoint", "http://127.0.0.1:1")
 

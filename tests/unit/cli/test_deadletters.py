@@ -96,11 +96,15 @@ def test_a_message_that_says_nothing_is_not_guessed_at() -> None:
     assert (letter.owner, letter.attempts, letter.again) == ("unknown", "unknown", None)
 
 
-_JSON = st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=8)
+_JSON = st.recursive(
+    st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=8
+)
 
 
 @given(
-    body=st.text() | _JSON.map(json.dumps) | _JSON.map(lambda v: json.dumps({"requestContext": v, "requestPayload": v})),
+    body=st.text()
+    | _JSON.map(json.dumps)
+    | _JSON.map(lambda v: json.dumps({"requestContext": v, "requestPayload": v})),
     attributes=st.dictionaries(
         st.sampled_from(["RULE_ARN", "TARGET_ARN", "RETRY_ATTEMPTS", "RequestID", "ErrorCode", "ERROR_CODE"]), st.text()
     ),

@@ -6,11 +6,11 @@ from dataclasses import fields
 
 import click
 import pytest
+from tests.unit.cli.test_app import every_command, run
 
 from fogbank.cli.failures import Exit
 from fogbank.cli.settings import HELP
 from fogbank.core.config import Config, ConfigError
-from tests.unit.cli.test_app import every_command, run
 
 
 def test_every_setting_is_a_flag_of_start_and_explained() -> None:
