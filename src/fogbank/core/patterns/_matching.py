@@ -214,9 +214,7 @@ def _has_dots(event: dict[str, Any]) -> bool:
             if "." in "".join(node):
                 return True
             values = node.values()
-        for value in values:
-            if type(value) is dict or type(value) is list:
-                stack.append(value)
+        stack += [value for value in values if type(value) is dict or type(value) is list]
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from fogbank.core.errors import ApiError
+from fogbank.core.errors import ApiError, ValidationError
 from fogbank.services.events._inputs import MISSING, Occurrence, Path, compile_input
 
 EVENT = {
@@ -184,12 +185,10 @@ def test_any_path_is_read_or_refused(text: str) -> None:
 
 @given(st.text(alphabet='<>{}[]",:ab \\\n0', max_size=40))
 def test_any_template_is_compiled_or_refused(template: str) -> None:
-    try:
-        make = compile_input("T", {"InputTransformer": {"InputPathsMap": {"a": "$.id"}, "InputTemplate": template}})
-    except ApiError as error:
-        assert error.code == "ValidationException"
-        return
-    assert isinstance(make(OCCURRENCE), bytes)
+    transformer = {"InputPathsMap": {"a": "$.id"}, "InputTemplate": template}
+    with contextlib.suppress(ValidationError):
+        make = compile_input("T", {"InputTransformer": transformer})
+        assert isinstance(make(OCCURRENCE), bytes)
 
 
 @given(
