@@ -26,6 +26,10 @@ class ApiError(Exception):
 
     code: ClassVar[str] = "InternalFailure"
     status: ClassVar[int] = 400
+    query_code: ClassVar[str | None] = None
+    """What the query protocol calls it, where a service that has moved to JSON keeps that name for its clients."""
+    query_status: ClassVar[int | None] = None
+    """Its status in the query protocol, where that is another."""
 
     def __init__(self, message: str, **members: Any) -> None:
         super().__init__(message)

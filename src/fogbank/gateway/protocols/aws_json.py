@@ -27,29 +27,6 @@ _SERVICE = "com.amazon.coral.service#"
 _CHECKSUMMED = frozenset({"dynamodb", "dynamodbstreams"})
 """Services whose answers have a checksum, which the SDKs verify."""
 
-SQS_QUERY_CODES = {
-    "BatchEntryIdsNotDistinct": "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-    "BatchRequestTooLong": "AWS.SimpleQueueService.BatchRequestTooLong",
-    "EmptyBatchRequest": "AWS.SimpleQueueService.EmptyBatchRequest",
-    "InvalidBatchEntryId": "AWS.SimpleQueueService.InvalidBatchEntryId",
-    "KmsAccessDenied": "KMS.AccessDeniedException",
-    "KmsDisabled": "KMS.DisabledException",
-    "KmsInvalidKeyUsage": "KMS.InvalidKeyUsageException",
-    "KmsInvalidState": "KMS.InvalidStateException",
-    "KmsNotFound": "KMS.NotFoundException",
-    "KmsOptInRequired": "KMS.OptInRequired",
-    "KmsThrottled": "KMS.ThrottlingException",
-    "MessageNotInflight": "AWS.SimpleQueueService.MessageNotInflight",
-    "PurgeQueueInProgress": "AWS.SimpleQueueService.PurgeQueueInProgress",
-    "QueueDeletedRecently": "AWS.SimpleQueueService.QueueDeletedRecently",
-    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
-    "QueueNameExists": "QueueAlreadyExists",
-    "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-    "UnsupportedOperation": "AWS.SimpleQueueService.UnsupportedOperation",
-}
-"""The codes that SQS's errors had in its query protocol, which clients still raise. The model had them until
-SQS moved to JSON."""
-
 
 class AwsJsonCodec(ProtocolCodec):
     """A service in JSON 1.0 or 1.1; the two differ in their content type alone."""
@@ -123,8 +100,8 @@ class AwsJsonCodec(ProtocolCodec):
             document["message"] = error.message
         more = []
         if self.model.query_compatible and "x-amzn-query-mode" in request.headers:
-            code = SQS_QUERY_CODES.get(facts.name, facts.code) if self.model.name == "sqs" else facts.code
-            more.append(("x-amzn-query-error", f"{code};{'Sender' if facts.sender else 'Receiver'}"))
+            code, fault = error.query_code or facts.code, "Sender" if facts.sender else "Receiver"
+            more.append(("x-amzn-query-error", f"{code};{fault}"))
         return self._answer(facts.status, msgspec.json.encode(document), request_id, *more)
 
     def _qualified(self, name: str, *, known: bool) -> str:

@@ -9,7 +9,6 @@ from fogbank.core.call import Reply
 from fogbank.core.errors import ApiError
 from fogbank.core.http import HttpRequest, HttpResponse
 from fogbank.core.models import OperationModel, ServiceModel
-from fogbank.gateway.protocols.aws_json import SQS_QUERY_CODES
 from fogbank.gateway.protocols.codec import Decode, Encode, ErrorFacts, ProtocolCodec
 from fogbank.gateway.protocols.query_values import QueryReaders, fold, parse_form
 from fogbank.gateway.protocols.xml_tree import escape
@@ -75,11 +74,11 @@ class AwsQueryCodec(ProtocolCodec):
         out.append(f"<Type>{'Sender' if facts.sender else 'Receiver'}</Type>")
         out += self.error_members(error, facts)
         out.append(f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>")
-        return self.answer(facts.status, "".join(out), request_id)
+        return self.answer(error.query_status or facts.status, "".join(out), request_id)
 
     def error_members(self, error: ApiError, facts: ErrorFacts) -> list[str]:
         """The code, the message and the further members of an error, as elements."""
-        code = SQS_QUERY_CODES.get(facts.name, facts.code) if self.model.name == "sqs" else facts.code
+        code = error.query_code or facts.code
         out = [f"<Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"]
         if facts.shape is not None:
             members = facts.members(error)
@@ -117,4 +116,4 @@ class Ec2QueryCodec(AwsQueryCodec):
         facts = self.facts(error)
         out = [_DECLARATION, "<Response><Errors><Error>", *self.error_members(error, facts)]
         out.append(f"</Error></Errors><RequestID>{request_id}</RequestID></Response>")
-        return self.answer(facts.status, "".join(out), request_id)
+        return self.answer(error.query_status or facts.status, "".join(out), request_id)

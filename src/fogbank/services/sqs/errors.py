@@ -37,7 +37,6 @@ class SqsError(ApiError):
     """An error of SQS: `code` is its shape's name, `query_code` what the query protocol calls it."""
 
     query_code: ClassVar[str]
-    query_status: ClassVar[int] = 400
 
 
 class InvalidParameterValueError(SqsError):
