@@ -12,6 +12,7 @@ from fogbank.core.call import ANONYMOUS, Call, Principal, Reply, Request
 from fogbank.core.clock import Clock
 from fogbank.core.config import Config
 from fogbank.core.credentials import Credentials, CredentialSource
+from fogbank.core.downloads import Downloads
 from fogbank.core.errors import ApiError, InternalFailureError, NotImplementedByFogbank, OverloadedError
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
@@ -146,6 +147,14 @@ class LocalCloud(Actor):
         """What is known of an access key: the services that hand out keys are asked in turn."""
         for source in self._sources:
             found = await source.find_credentials(access_key)
+            if found is not None:
+                return found
+        return None
+
+    async def download(self, path: str) -> bytes | None:
+        """A file that a service's reply pointed to."""
+        for service in self.services.values():
+            found = await service.download(path) if isinstance(service, Downloads) else None
             if found is not None:
                 return found
         return None

@@ -5,6 +5,7 @@ GET  /_localstack/health    the same in LocalStack's form, which many tools wait
 POST /_fogbank/reset        empty everything                        (only with --auth local)
 POST /_fogbank/clock        {"seconds": 3600} moves time forward    (only with --auth local)
 GET  /_fogbank/clock        what time it is
+GET  /_fogbank/<service>/…  a file that a reply pointed to (a function's code)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 
 from fogbank import __version__
 from fogbank.core.config import Auth, Config
+from fogbank.core.downloads import Downloads
 from fogbank.core.http import HttpRequest, HttpResponse
 
 FARTHEST = 100 * 366 * 86_400.0
@@ -42,8 +44,9 @@ class Admin(Protocol):
 class AdminPages:
     """Answers the server's own paths."""
 
-    def __init__(self, admin: Admin, config: Config) -> None:
+    def __init__(self, admin: Admin, config: Config, downloads: Downloads | None = None) -> None:
         self._admin = admin
+        self._downloads = downloads
         self._local = config.auth is Auth.LOCAL
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -64,8 +67,16 @@ class AdminPages:
                 return problem(403, f"POST {request.path} is allowed with --auth local only")
             case _, "/_fogbank/health" | "/_localstack/health" | "/_fogbank/reset" | "/_fogbank/clock":
                 return problem(405, f"{request.method} is not allowed here")
+            case "GET", path:
+                return await self._download(path)
             case _:
                 return problem(404, f"there is nothing at {request.path[:300]}; try GET /_fogbank/health")
+
+    async def _download(self, path: str) -> HttpResponse:
+        found = None if self._downloads is None else await self._downloads.download(path)
+        if found is None:
+            return problem(404, f"there is nothing at {path[:300]}; try GET /_fogbank/health")
+        return HttpResponse(200, (("content-type", "application/octet-stream"),), found)
 
     def _localstack_health(self) -> dict[str, Any]:
         services = self._admin.health()["services"]

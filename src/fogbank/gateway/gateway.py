@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fogbank.core.config import Auth
+from fogbank.core.downloads import Downloads
 from fogbank.core.errors import ApiError, InternalFailureError
 from fogbank.core.faults import point
 from fogbank.core.http import HttpRequest, HttpResponse
@@ -54,7 +55,7 @@ class Gateway:
         self._verify = config.auth is Auth.VERIFY
         self._recogniser = Recogniser()
         self._authenticator = Authenticator(config, clock, credentials)
-        self._admin = AdminPages(admin, config)
+        self._admin = AdminPages(admin, config, cloud if isinstance(cloud, Downloads) else None)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request. Whatever it holds, the answer is well-formed; only cancellation escapes."""

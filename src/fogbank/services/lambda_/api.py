@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fogbank.core.credentials import Credentials
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.aliases import Aliases
+from fogbank.services.lambda_._api.base import CODE_PATH
 from fogbank.services.lambda_._api.invocation import Invocation
 from fogbank.services.lambda_._api.layers import Layers
 from fogbank.services.lambda_._api.mappings import Mappings
@@ -14,6 +15,7 @@ from fogbank.services.lambda_._api.permissions import Permissions
 from fogbank.services.lambda_._api.readings import Readings
 from fogbank.services.lambda_._sessions import Sessions
 from fogbank.services.lambda_.worker import Pollers
+from fogbank.storage import BlobNotFoundError
 
 if TYPE_CHECKING:
     from fogbank.services.kit import Kit
@@ -32,6 +34,16 @@ class Lambda(Layers, Aliases, Permissions, Mappings, Invocation, Readings):
     async def find_credentials(self, access_key: str) -> Credentials | None:
         """The keys of a running function (see `CredentialSource`)."""
         return self._sessions.find(access_key)
+
+    async def download(self, path: str) -> bytes | None:
+        """A package that GetFunction or GetLayerVersion points to: its address holds its digest (see `Downloads`)."""
+        digest = path.removeprefix(CODE_PATH)
+        if digest == path:
+            return None
+        try:
+            return await self.kit.blobs.get(digest)
+        except BlobNotFoundError:
+            return None
 
     async def on_start(self) -> None:
         """Begin to write logs and to poll; have the prepared parents of existing functions ready."""

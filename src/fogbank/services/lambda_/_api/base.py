@@ -28,10 +28,12 @@ from fogbank.services.lambda_.errors import (
     PreconditionFailedError,
     ResourceNotFoundError,
 )
-from fogbank.services.lambda_.model import Alias, Function, Version
+from fogbank.services.lambda_.model import Alias, Code, Function, Version
 from fogbank.storage import Tx
 
 T = TypeVar("T")
+CODE_PATH = "/_fogbank/lambda/code/"
+"""Where packages can be downloaded from, by digest."""
 _ENUM = re.compile(r"Member must satisfy enum value set: (\[.*\])", re.DOTALL)
 
 
@@ -46,6 +48,10 @@ class LambdaBase(Service):
         self._targets = Targets(kit.storage, self._code)
         self._concurrency = Concurrency(kit.storage, kit.config.max_environments)
         self._logs = LogBuffer(kit.cloud, kit.clock)
+
+    def _location(self, code: Code) -> str:
+        """The URL of a package."""
+        return f"{self.kit.config.endpoint}{CODE_PATH}{code.digest}"
 
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:  # noqa: ARG002
         """Lambda words a bad runtime in its own way; everything else as AWS's services do."""

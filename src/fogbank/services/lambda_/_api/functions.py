@@ -254,10 +254,9 @@ class Functions(LambdaBase):
         """GetFunction."""
         ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
         function, version = await self.kit.storage.read(lambda tx: _both(tx, ref))
-        location = f"{self.kit.config.endpoint}/_fogbank/lambda/code/{version.code.digest}"
         reply: Reply = {
             "Configuration": render(version, arn=ref.qualified_arn),
-            "Code": {"RepositoryType": "S3", "Location": location},
+            "Code": {"RepositoryType": "S3", "Location": self._location(version.code)},
         }
         if function.tags:
             reply["Tags"] = dict(function.tags)

@@ -59,7 +59,7 @@ class Layers(Functions):
         if content:
             shown["LayerArn"] = layer.arn
             shown["Content"] = {
-                "Location": f"{self.kit.config.endpoint}/_fogbank/lambda/code/{layer.code.digest}",
+                "Location": self._location(layer.code),
                 "CodeSha256": layer.code.sha256,
                 "CodeSize": layer.code.size,
             }

@@ -1,0 +1,14 @@
+"""Files that a reply points to by URL, such as a function's code."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Downloads(Protocol):
+    """Who has such files, at paths under `/_fogbank/`: a service, and the cloud that asks its services."""
+
+    async def download(self, path: str) -> bytes | None:
+        """The file at `path`; `None` if there is none."""
+        ...
