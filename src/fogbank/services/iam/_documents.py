@@ -42,15 +42,16 @@ _STS_ACTIONS = re.compile(
 Statement = Mapping[str, Any]
 
 
-def check_identity_policy(text: str) -> None:
+def check_identity_policy(text: str, *, inline: bool = False) -> None:
     """A policy that is attached to a user, group or role, or managed; `MalformedPolicyError` says what is
-    wrong.
+    wrong. An inline policy may be of the version of 2008, which is also what one without a version is: the
+    policies that SAM writes into roles have none.
     """
     document = _parse(text, _SYNTAX)
     version = document.get("Version", "2008-10-17")
     if version not in _VERSIONS:
         raise MalformedPolicyError(_SYNTAX)
-    if version != "2012-10-17":
+    if version != "2012-10-17" and not inline:
         raise MalformedPolicyError("Policy document must be version 2012-10-17 or greater.")
     statements = _statements(document)
     for statement in statements:

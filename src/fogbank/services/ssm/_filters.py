@@ -52,8 +52,7 @@ def path_labels(filters: Sequence[Mapping[str, Any]]) -> list[str]:
     found: list[str] = []
     for each in filters:
         if each["Key"] == "Label":
-            _check(each, _BY_PATH, tags=False)
-            found += each["Values"]
+            found += _checked(each, _BY_PATH)[1]
     return found
 
 
@@ -67,13 +66,12 @@ def _compile(
                 f"The following filter is duplicated in the request: {key}. A request can contain only one "
                 "occurrence of a specific filter."
             )
-    return [_check(each, known, tags=tags) for each in filters]
+    return [_predicate(each, known, tags=tags) for each in filters]
 
 
-def _check(each: Mapping[str, Any], known: Mapping[str, Sequence[str]], *, tags: bool) -> Predicate:
+def _checked(each: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> tuple[str, Sequence[str]]:
+    """A filter's option and values, if it can have them."""
     key = each["Key"]
-    if tags and key.startswith("tag:"):
-        return _tag(key.removeprefix("tag:"), each)
     options = known.get(key)
     if options is None:
         raise InvalidFilterKeyError(
@@ -87,6 +85,14 @@ def _check(each: Mapping[str, Any], known: Mapping[str, Sequence[str]], *, tags:
     values = each.get("Values")
     if not values:
         raise InvalidFilterValueError(f"The following filter values are missing : null for filter key {key}")
+    return option, values
+
+
+def _predicate(each: Mapping[str, Any], known: Mapping[str, Sequence[str]], *, tags: bool) -> Predicate:
+    key = each["Key"]
+    if tags and key.startswith("tag:"):
+        return _tag(key.removeprefix("tag:"), each)
+    option, values = _checked(each, known)
     if key == "Path":
         paths = [check_path(value) for value in values]
         recursive = option == "Recursive"

@@ -121,7 +121,7 @@ class AttachmentOperations(IamService):
 
     async def _put(self, call: Call, kind: Kind, owner: str, request: Mapping[str, Any]) -> Reply:
         account, name, document = call.scope.account, request["PolicyName"], request["PolicyDocument"]
-        check_identity_policy(document)
+        check_identity_policy(document, inline=True)
 
         async def body(tx: Tx) -> None:
             await entity_of(tx, account, kind, owner)

@@ -112,8 +112,9 @@ async def _follow(kit: Kit, session: _Session, start: Reply) -> AsyncIterator[Re
         while kit.clock.time() < ends:
             events, since, more = await _arrived(kit, session, since)
             yield {"sessionUpdate": {"sessionMetadata": {"sampled": False}, "sessionResults": events}}
-            if not more:
-                await wakeup.wait(min(kit.clock.time() + _INTERVAL, ends))
+            now = kit.clock.time()  # the client may have taken its time with the update
+            if not more and now < ends:
+                await wakeup.wait(min(now + _INTERVAL, ends))
     yield {"SessionTimeoutException": {"message": "The live tail session has been open for three hours."}}
 
 
