@@ -6,11 +6,15 @@ prose. This takes the prose and the client-only hints out and writes one compres
 
     .venv/bin/python tools/strip_models.py
 
+SQS has moved to JSON, and its model no longer says what things are called in the query protocol, which it still
+speaks; those names are put back here and written as a second model, `sqs.query.json.gz`.
+
 The output is the same, byte for byte, for the same botocore.
 """
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 from pathlib import Path
@@ -65,6 +69,41 @@ DROPPED = frozenset(
 # Keys below these hold names chosen by the service, which must never be taken for hints.
 NAMED = frozenset({"members", "operations", "shapes"})
 
+# What the elements of SQS's lists and maps are called in the query protocol, and the keys and values of its maps.
+# Source: the `xmlName` traits of AWS's Smithy model, as the AWS SDK for JavaScript has them.
+QUERY_LISTS = {
+    "sqs": {
+        "AWSAccountIdList": "AWSAccountId",
+        "ActionNameList": "ActionName",
+        "AttributeNameList": "AttributeName",
+        "BatchResultErrorEntryList": "BatchResultErrorEntry",
+        "BinaryList": "BinaryListValue",
+        "ChangeMessageVisibilityBatchRequestEntryList": "ChangeMessageVisibilityBatchRequestEntry",
+        "ChangeMessageVisibilityBatchResultEntryList": "ChangeMessageVisibilityBatchResultEntry",
+        "DeleteMessageBatchRequestEntryList": "DeleteMessageBatchRequestEntry",
+        "DeleteMessageBatchResultEntryList": "DeleteMessageBatchResultEntry",
+        "ListMessageMoveTasksResultEntryList": "ListMessageMoveTasksResultEntry",
+        "MessageAttributeNameList": "MessageAttributeName",
+        "MessageList": "Message",
+        "MessageSystemAttributeList": "AttributeName",
+        "QueueUrlList": "QueueUrl",
+        "SendMessageBatchRequestEntryList": "SendMessageBatchRequestEntry",
+        "SendMessageBatchResultEntryList": "SendMessageBatchResultEntry",
+        "StringList": "StringListValue",
+        "TagKeyList": "TagKey",
+    },
+}
+QUERY_MAPS = {
+    "sqs": {
+        "MessageBodyAttributeMap": ("MessageAttribute", "Name", "Value"),
+        "MessageBodySystemAttributeMap": ("MessageSystemAttribute", "Name", "Value"),
+        "MessageSystemAttributeMap": ("Attribute", "Name", "Value"),
+        "QueueAttributeMap": ("Attribute", "Name", "Value"),
+        "TagMap": ("Tag", "Key", "Value"),
+    },
+}
+QUERY_NAMESPACES = {"sqs": "http://queue.amazonaws.com/doc/2012-11-05/"}
+
 SOURCE = Path(botocore.__file__).parent / "data"
 TARGET = Path(__file__).resolve().parent.parent / "src" / "fogbank" / "core" / "models" / "data"
 
@@ -90,6 +129,21 @@ def load(service: str) -> dict[str, Any]:
     return dict(json.loads((folder / version / "service-2.json").read_bytes()))
 
 
+def in_query(service: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The model of a service that has moved to JSON, in the names of the query protocol."""
+    model: dict[str, Any] = copy.deepcopy(document)
+    model["metadata"] |= {"protocol": "query", "protocols": ["query"], "xmlNamespace": QUERY_NAMESPACES[service]}
+    names = QUERY_LISTS[service] | {shape: element for shape, (element, _, _) in QUERY_MAPS[service].items()}
+    for shape in model["shapes"].values():
+        for member in shape.get("members", {}).values():
+            if member["shape"] in names:
+                member |= {"locationName": names[member["shape"]], "flattened": True}
+    for name, (_, key, value) in QUERY_MAPS[service].items():
+        model["shapes"][name]["key"]["locationName"] = key
+        model["shapes"][name]["value"]["locationName"] = value
+    return model
+
+
 def write(path: Path, document: Any) -> int:
     """Write a document compressed and return its size in bytes; the same bytes for the same document."""
     text = json.dumps(document, separators=(",", ":"), sort_keys=False).encode()
@@ -105,6 +159,9 @@ def main() -> None:
     total = 0
     for service in SERVICES:
         document = strip(load(service))
+        if service in QUERY_NAMESPACES:
+            total += write(TARGET / f"{service}.query.json.gz", in_query(service, document))
+            document["metadata"]["protocols"] = [*document["metadata"]["protocols"], "query"]
         index[service] = document["metadata"]
         total += write(TARGET / f"{service}.json.gz", document)
     (TARGET / "index.json").write_text(

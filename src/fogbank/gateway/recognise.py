@@ -21,7 +21,7 @@ from fogbank.core.models import (
     ServiceCard,
     UnknownOperationNameError,
     service_cards,
-    service_model,
+    wire_model,
 )
 from fogbank.gateway.protocols import AwsJsonCodec, OperationCodec, ProtocolCodec, RestCodec, make_codec
 from fogbank.gateway.protocols.query_values import parse_form
@@ -210,7 +210,7 @@ class Recogniser:
         key = (service, protocol, version)
         found = self._codecs.get(key)
         if found is None:
-            model = service_model(service)
+            model = wire_model(service, protocol)
             found = AwsJsonCodec(model, version) if version else make_codec(model, protocol)
             self._codecs[key] = found
         return found

@@ -16,6 +16,7 @@ from fogbank.core.models.registry import (
     service_cards,
     service_model,
     service_names,
+    wire_model,
 )
 from fogbank.core.models.service import (
     HttpBinding,
@@ -69,4 +70,5 @@ __all__ = [
     "service_model",
     "service_names",
     "snake_case",
+    "wire_model",
 ]

@@ -60,6 +60,15 @@ def service_model(name: str) -> ServiceModel:
     return ServiceModel(name, msgspec.json.decode(data))
 
 
+@lru_cache(maxsize=64)
+def wire_model(name: str, protocol: Protocol) -> ServiceModel:
+    """The model with the names that a protocol has on the wire: the service's, but for SQS in the query protocol."""
+    file = _DATA.joinpath(f"{name}.{protocol}.json.gz")
+    if not file.is_file():
+        return service_model(name)
+    return ServiceModel(name, msgspec.json.decode(gzip.decompress(file.read_bytes())))
+
+
 def _card(name: str, metadata: Mapping[str, Any]) -> ServiceCard:
     return ServiceCard(
         name=name,

@@ -32,12 +32,15 @@ class AwsQueryCodec(ProtocolCodec):
         if operation.input is None:
             return lambda _request, _labels: {}
         read = self._readers.structure(operation.input)
+        named_by_path = "QueueUrl" in operation.input.members  # SQS: what a queue's own URL is asked is about it
 
         def decode(request: HttpRequest, _labels: Mapping[str, str]) -> dict[str, Any]:
             pairs = parse_form(request.body)
             if request.query:
                 pairs += parse_form(request.query)
             result: dict[str, Any] = read(fold(pairs))
+            if named_by_path and request.path != "/":
+                result.setdefault("QueueUrl", request.path)
             return result
 
         return decode

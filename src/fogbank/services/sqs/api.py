@@ -14,6 +14,7 @@ from fogbank.services.sqs._api.receiving import ReceivingOperations
 from fogbank.services.sqs._api.sending import SendingOperations
 from fogbank.services.sqs._api.settling import SettlingOperations
 from fogbank.services.sqs.errors import (
+    EmptyBatchRequestError,
     InvalidAttributeNameError,
     InvalidParameterValueError,
     MissingParameterError,
@@ -50,7 +51,7 @@ class Sqs(QueueOperations, SendingOperations, ReceivingOperations, SettlingOpera
         """
         for problem in problems:
             if problem.constraint is Constraint.REQUIRED:
-                return MissingParameterError(_query_name(problem))
+                return _missing(operation, problem)
             cause = problem.cause or problem
             if cause.constraint is not Constraint.ENUM:
                 return InvalidParameterValueError(
@@ -65,10 +66,15 @@ class Sqs(QueueOperations, SendingOperations, ReceivingOperations, SettlingOpera
 _CHECKS_NAMES_ITSELF = frozenset({"CreateQueue", "SetQueueAttributes", "SendMessage", "SendMessageBatch"})
 
 
-def _query_name(problem: Problem) -> str:
-    """How SQS names a parameter that is missing: an entry of a batch by its type and number."""
-    if "Entries" in problem.path and len(problem.path) > 2:
-        number = problem.path[problem.path.index("Entries") + 1]
-        if isinstance(number, int):
-            return f"Entries.{number + 1}.{problem.member}"
-    return problem.member
+_NAMES = {"AWSAccountIds": "PrincipalId", "Attributes": "Attribute.Name"}
+"""Parameters that SQS calls otherwise when it misses them."""
+
+
+def _missing(operation: OperationModel, problem: Problem) -> ApiError:
+    """The error for a parameter that is missing: a batch without entries is an empty one, whatever the protocol."""
+    entry = f"{operation.name}RequestEntry"
+    if problem.path == ("Entries",):
+        return EmptyBatchRequestError(entry)
+    if problem.path[0] == "Entries" and isinstance(problem.path[1], int):
+        return MissingParameterError(f"{entry}.{problem.path[1] + 1}.{problem.member}")
+    return MissingParameterError(_NAMES.get(problem.member, problem.member))
