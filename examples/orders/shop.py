@@ -60,7 +60,7 @@ class Shop:
     clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """An ordinary boto3 client; any keys will do. It sends nothing twice, so that what is counted is what was sent."""
+        """An ordinary boto3 client; any keys will do. It sends nothing twice: what is counted is what was sent."""
         if service not in self.clients:
             self.clients[service] = boto3.client(
                 service,

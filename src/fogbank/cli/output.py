@@ -18,13 +18,16 @@ from rich.table import Table
 from rich.text import Text
 
 
+_UNFOLDED = 10_000
+
+
 class Output:
     """Where a command prints. `json` chooses the form."""
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self.console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-        self._progress = Console(highlight=False, stderr=True, soft_wrap=not sys.stderr.isatty())
+        self.console = _console(terminal=sys.stdout.isatty(), stderr=False)
+        self._progress = _console(terminal=sys.stderr.isatty(), stderr=True)
 
     def document(self, value: Any) -> None:
         """A result for programs, on one line."""
@@ -39,6 +42,16 @@ class Output:
         if not self.json:
             self._progress.print(Text(text, style=style or ""))
 
+    def pairs(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Names with values that are made to be copied: never folded. What explains them is left out if it is too wide."""
+        listed = list(rows)
+        width = max((len(name) for name, _, _ in listed), default=0)
+        for name, value, note in listed:
+            line = Text.assemble((name.ljust(width), "dim"), "  ", value)
+            if note and line.cell_len + len(note) + 2 <= self.console.width:
+                line.append(f"  {note}", style="dim")
+            self.console.print(line, soft_wrap=True)
+
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
         """Rows under headings; long values are folded, never cut."""
         table = Table(
@@ -49,6 +62,11 @@ class Output:
         for row in rows:
             table.add_row(*(value if isinstance(value, Text) else Text(_cell(value)) for value in row))
         self.console.print(table)
+
+
+def _console(*, terminal: bool, stderr: bool) -> Console:
+    """As wide as the terminal; where there is none, as wide as the text: what a program reads is never folded."""
+    return Console(highlight=False, stderr=stderr, width=None if terminal else _UNFOLDED)
 
 
 def _cell(value: Any) -> str:

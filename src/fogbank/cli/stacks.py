@@ -70,10 +70,8 @@ def status_text(status: str) -> Text:
 
 
 def show_outputs(output: Output, stack: dict[str, Any]) -> None:
-    """A stack's outputs as a table."""
-    rows = [(o["OutputKey"], o["OutputValue"], o.get("Description", "")) for o in stack.get("Outputs", [])]
-    if rows:
-        output.table(("output", "value", "description"), rows)
+    """A stack's outputs, each on its line."""
+    output.pairs((o["OutputKey"], o["OutputValue"], o.get("Description", "")) for o in stack.get("Outputs", []))
 
 
 def _one(connection: Connection, output: Output, name: str) -> None:

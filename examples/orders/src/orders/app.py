@@ -66,23 +66,23 @@ def check(order: dict[str, Any]) -> None:
 def confirm(order: dict[str, Any]) -> dict[str, Any]:
     """Record the order, and ask for its payment."""
     order_id = order["orderId"]
-    total = sum(line["quantity"] * line["cents"] for line in order["lines"])
+    cents = sum(line["quantity"] * line["cents"] for line in order["lines"])
     orders.update_item(
         Key={"orderId": order_id},
         UpdateExpression=(
-            "SET #status = if_not_exists(#status, :confirmed), total = :total, placedAt = :placed, "
+            "SET #status = if_not_exists(#status, :confirmed), cents = :cents, placedAt = :placed, "
             "confirmedAt = if_not_exists(confirmedAt, :now) ADD confirmations :one"
         ),
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={
             ":confirmed": "confirmed",
-            ":total": total,
+            ":cents": cents,
             ":placed": order["placedAt"],
             ":now": time.time_ns() // 1_000_000,
             ":one": 1,
         },
     )
-    payment = {"orderId": order_id, "cents": total, "card": order["card"]}
+    payment = {"orderId": order_id, "cents": cents, "card": order["card"]}
     payments.send_message(QueueUrl=PAYMENT_QUEUE_URL, MessageBody=json.dumps(payment))
-    logger.info("order confirmed", order_id=order_id, total=total)
-    return {"orderId": order_id, "confirmation": f"C-{order_id}", "cents": total}
+    logger.info("order confirmed", order_id=order_id, cents=cents)
+    return {"orderId": order_id, "confirmation": f"C-{order_id}", "cents": cents}
