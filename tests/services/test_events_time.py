@@ -203,6 +203,35 @@ class TestDelivery:
         assert [b if isinstance(b, int) else b["detail"]["n"] for b in await bodies(cloud, sqs, "q")] == [1, 3, 4]
 
 
+class TestLogGroups:
+    async def test_a_log_group_gets_the_event_or_what_a_template_made_of_it(
+        self, cloud: LocalCloud, clock: VirtualClock, events: Caller
+    ) -> None:
+        logs = caller(cloud, "logs")
+        await logs("CreateLogGroup", logGroupName="/aws/events/g")
+        group = ARN.format("logs", "log-group:/aws/events/g")
+        await rule_to(events, group, name="whole")
+        transformer = {
+            "InputPathsMap": {"t": "$.time", "n": "$.detail.n"},
+            "InputTemplate": '{"timestamp": <t>, "message": "n is <n>"}',
+        }
+        await rule_to(events, group, name="part", InputTransformer=transformer)
+        await events("PutEvents", Entries=[entry({"n": 1}, Time=clock.time() - 5)])
+        await cloud.delivery.quiet()
+        found = (await logs("FilterLogEvents", logGroupName="/aws/events/g"))["events"]
+        assert [(e["timestamp"], e["message"][:6]) for e in found] == [
+            (int(clock.time() - 5) * 1000, "n is 1"),
+            (int(clock.time() * 1000), '{"vers'),
+        ]
+
+    async def test_a_missing_log_group_dead_letters(self, cloud: LocalCloud, events: Caller, sqs: Caller) -> None:
+        dead = await make_queue(sqs, "dead")
+        await rule_to(events, ARN.format("logs", "log-group:none"), DeadLetterConfig={"Arn": dead})
+        await events("PutEvents", Entries=[entry()])
+        (message,) = await received(cloud, sqs, "dead")
+        assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+
+
 class TestBuses:
     async def test_a_bus_that_is_a_target_gets_the_event_as_it_is(
         self, cloud: LocalCloud, events: Caller, sqs: Caller

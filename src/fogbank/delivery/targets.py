@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,12 +17,15 @@ import msgspec
 from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.core.call import Cloud, Principal, Request
 from fogbank.core.clock import Clock
+from fogbank.core.errors import ApiError
 from fogbank.delivery.message import DAY, Attempt, Failure, Message, PermanentError, RetryPolicy
 from fogbank.delivery.pump import Delivery, Route
 from fogbank.storage import Tx
 
 DEAD_LETTER_POLICY = RetryPolicy(max_retries=1_000, max_age=14 * DAY)
 """A dead letter is tried until its queue would have forgotten it."""
+MAX_TRANSFORMED = 256 * 1024
+"""Bytes of a payload that may be a log event's `timestamp` and `message`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,34 @@ def _state_machine(arn: Arn, message: Message, now: float) -> TargetCall:  # noq
 
 
 def _log_group(arn: Arn, message: Message, now: float) -> TargetCall:
+    """A log event of the payload, or of its `timestamp` and `message` where an input transformer made just those."""
     request = {
         "logGroupName": arn.resource.removeprefix("log-group:").removesuffix(":*"),
         "logStreamName": message.parameters.get("LogStreamName", "events"),
-        "logEvents": [{"timestamp": int(now * 1000), "message": message.payload.decode()}],
+        "logEvents": [_log_event(message.payload, now)],
     }
     return TargetCall("logs", "PutLogEvents", request)
+
+
+def _log_event(payload: bytes, now: float) -> dict[str, Any]:
+    event: dict[str, Any] = {"timestamp": int(now * 1000), "message": payload.decode()}
+    if not payload.startswith(b"{") or len(payload) > MAX_TRANSFORMED:
+        return event
+    try:
+        document = msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return event
+    if document.keys() != {"timestamp", "message"}:
+        return event
+    text = document["message"]
+    event["message"] = text if isinstance(text, str) else msgspec.json.encode(text).decode()
+    moment = document["timestamp"]
+    if isinstance(moment, int):
+        event["timestamp"] = moment
+    elif isinstance(moment, str):
+        with contextlib.suppress(ValueError):
+            event["timestamp"] = int(datetime.fromisoformat(moment).timestamp() * 1000)
+    return event
 
 
 def _stream(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
@@ -133,7 +160,22 @@ class TargetRoute(Route):
     async def attempt(self, attempt: Attempt) -> Any:
         message = attempt.message
         arn, call = target_call(message, self._clock.time())
-        reply = await self._cloud.call(
+        try:
+            reply = await self._make(arn, call, message)
+        except ApiError as error:
+            if call.operation != "PutLogEvents" or error.code != "ResourceNotFoundException":
+                raise
+            # A log group that is a target gets its stream with the first event; one that is missing fails here.
+            names = {name: call.request[name] for name in ("logGroupName", "logStreamName")}
+            await self._make(arn, TargetCall("logs", "CreateLogStream", names), message)
+            reply = await self._make(arn, call, message)
+        if reply.get("FailedEntryCount"):
+            entry = reply["Entries"][0]
+            raise PermanentError(entry.get("ErrorCode", "UNKNOWN"), entry.get("ErrorMessage", ""))
+        return reply
+
+    async def _make(self, arn: Arn, call: TargetCall, message: Message) -> Any:
+        return await self._cloud.call(
             arn.scope,
             call.service,
             call.operation,
@@ -141,10 +183,6 @@ class TargetRoute(Route):
             trace=message.trace,
             principal=Principal(service=message.source),
         )
-        if reply.get("FailedEntryCount"):
-            entry = reply["Entries"][0]
-            raise PermanentError(entry.get("ErrorCode", "UNKNOWN"), entry.get("ErrorMessage", ""))
-        return reply
 
     async def exhausted(self, tx: Tx, attempt: Attempt, failure: Failure) -> None:
         message = attempt.message
