@@ -23,7 +23,11 @@ class DynamoDb(TableOperations, SettingOperations, QueryOperations, BatchOperati
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:
         """AWS's general words for a request that breaks the model, but for two that DynamoDB words itself."""
         first = problems[0]
-        if first.path == ("TableName",) and first.constraint is Constraint.REQUIRED and operation.name.endswith("Table"):
+        if (
+            first.path == ("TableName",)
+            and first.constraint is Constraint.REQUIRED
+            and operation.name.endswith("Table")
+        ):
             return ValidationError("The parameter 'TableName' is required but was not present in the request")
         if first.path == ("RequestItems",) and first.value == {}:
             return ValidationError(f"The requestItems parameter is required for {operation.name}")

@@ -74,7 +74,9 @@ def test_a_malformed_value_is_refused_in_dynamodbs_words(value: dict[str, Any], 
 
 
 def test_values_become_canonical() -> None:
-    item, _ = checked_item({"n": {"N": "1.0"}, "s": {"SS": ["b", "a"]}, "ns": {"NS": ["10", "9", "-1"]}, "l": nested(32)})
+    item, _ = checked_item(
+        {"n": {"N": "1.0"}, "s": {"SS": ["b", "a"]}, "ns": {"NS": ["10", "9", "-1"]}, "l": nested(32)}
+    )
     assert item == {"n": {"N": "1"}, "s": {"SS": ["a", "b"]}, "ns": {"NS": ["-1", "9", "10"]}, "l": nested(32)}
 
 
