@@ -166,4 +166,24 @@ class SubscriptionFilter(MetricFilter):
         return dict(work.properties)
 
 
-TYPES = (LogGroup, LogStream, MetricFilter, SubscriptionFilter)
+class ResourcePolicy(ResourceType):
+    """A policy that lets services write to log groups; `Ref` gives its name. Putting one is safe to repeat."""
+
+    type = "AWS::Logs::ResourcePolicy"
+    service = "logs"
+    attributes = ()
+
+    async def make(self, work: Work) -> Standing:
+        name = work.properties["PolicyName"]
+        document = json_text(work.properties["PolicyDocument"])
+        await work.call("PutResourcePolicy", {"policyName": name, "policyDocument": document})
+        return Standing(name, {})
+
+    async def update(self, work: Work) -> Standing:
+        return await self.make(work)
+
+    async def remove(self, work: Work) -> None:
+        await work.call("DeleteResourcePolicy", {"policyName": work.properties["PolicyName"]})
+
+
+TYPES = (LogGroup, LogStream, MetricFilter, SubscriptionFilter, ResourcePolicy)
