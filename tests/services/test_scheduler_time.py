@@ -137,8 +137,8 @@ async def test_cron_follows_its_time_zone_over_the_change_of_clocks(tmp_path: Pa
     await caller(cloud, "scheduler")(
         "CreateSchedule", **settings("cron(30 2 * * ? *)", ScheduleExpressionTimezone="America/New_York")
     )
-    await clock.advance(3 * DAY + HOUR)
-    assert times(await messages(cloud)) == ["2024-03-09T07:30:00Z", "2024-03-11T06:30:00Z", "2024-03-12T06:30:00Z"]
+    await clock.advance(2 * DAY + HOUR)
+    assert times(await messages(cloud)) == ["2024-03-09T07:30:00Z", "2024-03-11T06:30:00Z"]
     await cloud.stop()
 
 

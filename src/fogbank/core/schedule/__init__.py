@@ -20,6 +20,7 @@ from fogbank.core.schedule.expressions import (
     Expression,
     InvalidExpressionError,
     Rate,
+    latest,
     parse_expression,
     parse_rule_expression,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "InvalidExpressionError",
     "Rate",
     "UnknownZoneError",
+    "latest",
     "parse_expression",
     "parse_rule_expression",
     "zone",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
 
-from fogbank.core.schedule.cron import Cron, CronError
+from fogbank.core.schedule.cron import FIRST_YEAR, LAST_YEAR, Cron, CronError
 from fogbank.core.schedule.zones import UTC, moment
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
@@ -56,6 +56,29 @@ class At:
 Expression = Cron | Rate | At
 
 
+def latest(
+    expression: Expression, since: float, now: float, where: tzinfo = UTC, start: float | None = None
+) -> float | None:
+    """The last moment after `since` that is not after `now`: what is left of the moments that were missed.
+
+    It halves the time in which that moment must be, so a long absence costs no more than a short one.
+    """
+    last = expression.next_after(since, where, start)
+    if last is None or last > now:
+        return None
+    none_after = now
+    while none_after - last > 60:
+        middle = (last + none_after) / 2
+        found = expression.next_after(middle, where, start)
+        if found is None or found > now:
+            none_after = middle
+        else:
+            last = found
+    while (found := expression.next_after(last, where, start)) is not None and found <= now:
+        last = found
+    return last
+
+
 @lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """Read an expression as EventBridge Scheduler takes it; `InvalidExpressionError` if it is none."""
@@ -70,9 +93,12 @@ def parse_expression(text: str) -> Expression:
         return Rate(int(found[1]) * _UNITS[found[2]])
     if found := _AT.fullmatch(text):
         try:
-            return At(datetime.fromisoformat(found[1]))
+            local = datetime.fromisoformat(found[1])
         except ValueError as error:
             raise InvalidExpressionError(f"{text}: {error}") from None
+        if not FIRST_YEAR <= local.year <= LAST_YEAR:
+            raise InvalidExpressionError(f"{text}: the year is not between {FIRST_YEAR} and {LAST_YEAR}")
+        return At(local)
     raise InvalidExpressionError(f"{text}: expected rate(…), cron(…) or at(yyyy-mm-ddThh:mm:ss)")
 
 

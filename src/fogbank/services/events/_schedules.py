@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fogbank.core.schedule import InvalidExpressionError, parse_rule_expression
+from fogbank.core.schedule import InvalidExpressionError, latest, parse_rule_expression
 from fogbank.services.events.errors import ValidationError
 from fogbank.services.events.model import Rule
 
@@ -30,13 +30,9 @@ def last_fire(rule: Rule, due: int, now: int) -> int:
 
     After the server was down a schedule fires once for all the moments that it missed.
     """
-    last = due
-    for _ in range(1000):
-        following = next_fire(rule, last)
-        if following is None or following > now:
-            break
-        last = following
-    return last
+    expression = parse_rule_expression(rule.schedule or "")
+    missed = latest(expression, due / 1000, now / 1000, start=rule.anchor / 1000)
+    return due if missed is None else round(missed * 1000)
 
 
 def anchored(rule: Rule, before: Rule | None, now: int) -> Rule:

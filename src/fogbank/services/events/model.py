@@ -36,8 +36,8 @@ MAX_POLICY = 10_240
 MAX_ENTRIES_SIZE = 1_048_576
 """Bytes of all entries of a PutEvents request: less than this."""
 MAX_DETAIL_TYPE = 128
-MAX_DEPTH = 1000
-"""Objects and arrays within each other in an event."""
+LAST_TIME = 253_402_300_800.0
+"""Seconds since the epoch at the end of the year 9999."""
 
 
 class RuleState(StrEnum):
@@ -274,6 +274,8 @@ def read_entry(entry: Mapping[str, Any], *, by_service: bool) -> dict[str, Any] 
             return _invalid(name, f"{name} is a required argument.")
     if len(entry["DetailType"]) > MAX_DETAIL_TYPE:
         return _invalid("DetailType", f"DetailType is longer than {MAX_DETAIL_TYPE} characters.")
+    if not 0 <= entry.get("Time", 0) < LAST_TIME:
+        return _invalid("Time", "Time is out of range.")
     if not by_service and entry["Source"].startswith("aws."):
         return _FOREIGN_SOURCE
     try:

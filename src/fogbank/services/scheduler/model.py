@@ -14,18 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from fogbank.core.schedule import (
-    UTC as UTC_ZONE,
-)
-from fogbank.core.schedule import (
     At,
+    Cron,
     Expression,
     InvalidExpressionError,
-    Rate,
     UnknownZoneError,
+    latest,
     parse_expression,
     zone,
 )
@@ -35,6 +33,8 @@ from fogbank.services.scheduler.errors import ValidationError
 DEFAULT_GROUP = "default"
 MAX_GROUPS = 500
 MAX_TAGS = 50
+LAST_DATE = 253_402_300_800.0
+"""Seconds since the epoch at the end of the year 9999."""
 START_GRACE = 300.0
 """Seconds that a StartDate may lie in the past."""
 
@@ -110,32 +110,37 @@ def next_firing(schedule: Schedule, after: int, fraction: float) -> Firing | Non
     """The first run after a moment (ms); `fraction` in [0, 1) places it within the flexible time window."""
     if not schedule.enabled:
         return None
-    settings, expression = schedule.settings, schedule.expression
-    now = after / 1000
-    start = settings.get("StartDate")
-    if isinstance(expression, At):
-        found = expression.next_after(now, zone(settings["ScheduleExpressionTimezone"]))
-    elif isinstance(expression, Rate):
-        found = expression.next_after(now, UTC_ZONE, schedule.anchor / 1000 if start is None else start)
-    else:
-        begin = now if start is None else max(now, start - 0.001)
-        found = expression.next_after(begin, zone(settings["ScheduleExpressionTimezone"]))
-    end = settings.get("EndDate")
-    if found is None or (end is not None and not isinstance(expression, At) and found > end):
+    found = schedule.expression.next_after(_begin(schedule, after / 1000), *_place(schedule))
+    end = schedule.settings.get("EndDate")
+    if found is None or (end is not None and not isinstance(schedule.expression, At) and found > end):
         return None
     moment = round(found * 1000)
     return Firing(moment, moment + int(schedule.window * fraction * 1000))
 
 
 def last_missed(schedule: Schedule, moment: int, now: int) -> int:
-    """The last of the moments from `moment` to `now`: what was missed while the server was down runs once."""
-    last = moment
-    for _ in range(1000):
-        following = next_firing(schedule, last, 0.0)
-        if following is None or following.moment > now:
-            break
-        last = following.moment
-    return last
+    """The moment to run for at `now`: `moment`, or the last of those whose windows have passed since.
+
+    What was missed while the server was down runs once.
+    """
+    end = schedule.settings.get("EndDate")
+    over = now / 1000 - schedule.window if end is None else min(end, now / 1000 - schedule.window)
+    missed = latest(schedule.expression, moment / 1000, over, *_place(schedule))
+    return moment if missed is None else round(missed * 1000)
+
+
+def _begin(schedule: Schedule, after: float) -> float:
+    """A moment after which to look: not before StartDate, which one-time schedules ignore."""
+    start = schedule.settings.get("StartDate")
+    if start is None or not isinstance(schedule.expression, Cron):
+        return after
+    return float(max(after, start - 0.001))
+
+
+def _place(schedule: Schedule) -> tuple[tzinfo, float | None]:
+    """The time zone and the start that the expression is read with."""
+    where = zone(schedule.settings["ScheduleExpressionTimezone"])
+    return where, schedule.settings.get("StartDate", schedule.anchor / 1000)
 
 
 def timestamp(millis: int) -> str:
@@ -184,7 +189,10 @@ def _check_window(window: Mapping[str, Any]) -> None:
 
 
 def _check_dates(settings: Mapping[str, Any], now: float) -> None:
-    """One-time schedules ignore both dates, as documented."""
+    """Refuse dates that are out of order; one-time schedules ignore both, as documented."""
+    for name in ("StartDate", "EndDate"):
+        if not 0 <= settings.get(name, 0) < LAST_DATE:
+            raise ValidationError(f"The {name} you specify is not a date.")
     if isinstance(parse_expression(settings["ScheduleExpression"]), At):
         return
     start, end = settings.get("StartDate"), settings.get("EndDate")

@@ -14,6 +14,7 @@ from fogbank.core.schedule import (
     InvalidExpressionError,
     Rate,
     UnknownZoneError,
+    latest,
     parse_expression,
     parse_rule_expression,
     zone,
@@ -179,3 +180,16 @@ def test_runs_come_in_order_and_fit_the_fields(expression: str, now: int, where:
     assert local.day in parsed.days.of(local.year, local.month)
     # None was left out: from just before it, it is the next again.
     assert parsed.next_after(found - timedelta(seconds=1).total_seconds(), zone(where)) == found
+
+
+@given(
+    st.sampled_from(["cron(0/7 * * * ? *)", "cron(15 10 ? * 6L *)", "rate(7 hours)", "at(2022-05-06T07:08:09)"]),
+    st.integers(1_600_000_000, 1_700_000_000),
+    st.integers(0, 200_000),
+)
+def test_the_latest_is_the_last_of_those_that_were_missed(text: str, since: int, absence: int) -> None:
+    expression, now, last = parse_expression(text), since + absence, None
+    following = expression.next_after(since, start=1_600_000_000)
+    while following is not None and following <= now:
+        last, following = following, expression.next_after(following, start=1_600_000_000)
+    assert latest(expression, since, now, start=1_600_000_000) == last

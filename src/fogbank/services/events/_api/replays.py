@@ -14,7 +14,7 @@ from fogbank.services.events.errors import (
     ResourceNotFoundError,
     ValidationError,
 )
-from fogbank.services.events.model import BusKey, Replay, ReplayState, target_arn
+from fogbank.services.events.model import LAST_TIME, BusKey, Replay, ReplayState, target_arn
 from fogbank.services.events.worker import REPLAYS_TOPIC
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class ReplayOperations(Operations):
         destination = _destination(request["Destination"]["Arn"])
         archive_name = _archive_name(request["EventSourceArn"])
         starts, ends = _millis(request["EventStartTime"]), _millis(request["EventEndTime"])
+        for name, moment in (("EventStartTime", starts), ("EventEndTime", ends)):
+            if not 0 <= moment < LAST_TIME * 1000:
+                raise ValidationError(f"Parameter {name} is not valid. Reason: {name} is out of range.")
         if starts >= ends:
             raise ValidationError(
                 "Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime."
