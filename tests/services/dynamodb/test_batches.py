@@ -1,5 +1,6 @@
 """BatchGetItem, BatchWriteItem, TransactWriteItems, TransactGetItems over the wire."""
 
+# ruff: noqa: E501 - one row of a table is one line
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """Items over the wire: put, get, update, delete, conditions, what is given back and what it costs."""
 
+# ruff: noqa: E501 - one row of a table is one line
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -166,8 +167,7 @@ def test_the_older_parameters_work_and_do_not_mix_with_expressions(client: Any) 
     )  # fmt: skip
     assert (code, message) == (
         "ValidationException",
-        "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: "
-        "{AttributeUpdates, Expected} Expression parameters: {UpdateExpression, ConditionExpression}",
+        "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {AttributeUpdates, Expected} Expression parameters: {UpdateExpression, ConditionExpression}",
     )
 
 

@@ -1,5 +1,6 @@
 """Query and Scan over the wire: order, ranges, filters, pages, indexes, segments."""
 
+# ruff: noqa: E501 - one row of a table is one line
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,9 +25,9 @@ def client(aws: Callable[..., Any]) -> Any:
     return client
 
 
-def query(client: Any, condition: str, /, pk: str = "a", **request: Any) -> Any:
-    """A query of partition `pk`, and perhaps more of a condition; numbers n0, n1 … are the values :n0, :n1 …"""
-    values: dict[str, Any] = {":pk": {"S": pk}}
+def query(client: Any, condition: str, /, **request: Any) -> Any:
+    """A query of partition `a` (or `pk`), and perhaps more of a condition; n0 and n1 are the values :n0 and :n1."""
+    values: dict[str, Any] = {":pk": {"S": request.pop("pk", "a")}}
     values.update({f":{name}": {"N": str(request.pop(name))} for name in ("n0", "n1") if name in request})
     values.update(request.pop("ExpressionAttributeValues", {}))
     text = f"pk = :pk {condition}"
@@ -349,7 +350,9 @@ def test_an_index_that_cannot_be_read_yet_says_so(client: Any) -> None:
         try:
             reply = client.scan(TableName="table", IndexName="late", Select="COUNT")
         except client.exceptions.ClientError as error:
-            assert error.response["Error"]["Message"] == "Cannot read from backfilling global secondary index: late"
+            message = error.response["Error"]["Message"]
+            if message != "Cannot read from backfilling global secondary index: late":
+                raise
         else:
             assert reply["Count"] == 8
             return

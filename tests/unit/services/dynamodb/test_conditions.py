@@ -1,5 +1,6 @@
 """Conditions as functions of items, against a direct reading of the developer guide."""
 
+# ruff: noqa: E501 - one row of a table is one line
 from __future__ import annotations
 
 from decimal import Decimal
@@ -156,7 +157,9 @@ def rendered(tree: Any) -> str:
 def order(value: Any) -> Any:
     """A key that sorts as DynamoDB does, or `None` for a value without order."""
     ((kind, content),) = value.items()
-    return {"S": lambda: content.encode(), "N": lambda: Decimal(content)}.get(kind, lambda: None)()
+    if kind == "S":
+        return content.encode()
+    return Decimal(content) if kind == "N" else None
 
 
 def compared(operator: str, left: Any, right: Any) -> bool:
@@ -215,10 +218,9 @@ def test_any_condition_means_what_the_guide_says(tree: Any, item: dict[str, Any]
     try:
         found = holds(text, item, values)
     except ValidationError as refused:
-        assert any(  # what cannot be compared is refused before any item is seen
-            word in refused.message for word in ("operand type", "BETWEEN operator", "must be distinct")
-        )
-        return
+        if any(word in refused.message for word in ("operand type", "BETWEEN operator", "must be distinct")):
+            return  # what cannot be compared is refused before any item is seen
+        raise
     assert found is expected(tree, lambda operand: values.get(operand) or item.get(operand))
 
 

@@ -1,7 +1,9 @@
 """Attribute values: what is refused, what becomes of the rest, and how large it is."""
 
+# ruff: noqa: E501 - one row of a table is one line
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -81,7 +83,7 @@ def test_values_become_canonical() -> None:
 
 
 def test_empty_strings_binaries_lists_and_maps_are_values() -> None:
-    item = {"s": {"S": ""}, "b": {"B": b""}, "l": {"L": []}, "m": {"M": {}}, "ss": {"SS": [""]}}
+    item: dict[str, Any] = {"s": {"S": ""}, "b": {"B": b""}, "l": {"L": []}, "m": {"M": {}}, "ss": {"SS": [""]}}
     assert checked_item(item)[0] == item
 
 
@@ -177,4 +179,4 @@ def test_segments_divide_all_partitions(total: int) -> None:
     bounds = [keys.segment(number, total) for number in range(total)]
     assert bounds[0][0] == b"\x00" * 4
     assert bounds[-1][1] is None
-    assert all(one[1] == two[0] for one, two in zip(bounds, bounds[1:], strict=False))
+    assert all(one[1] == two[0] for one, two in itertools.pairwise(bounds))
