@@ -160,6 +160,8 @@ class Archive:
     pattern: str | None
     retention_days: int
     created: int
+    event_count: int = 0
+    size_bytes: int = 0
 
     @property
     def arn(self) -> str:

@@ -27,7 +27,7 @@ _RULE = (
     "id, account, region, bus, name, pattern, schedule, state, description, role_arn, managed_by, created_by, "
     "tags, anchor"
 )
-_ARCHIVE = "account, region, name, bus, rule, description, pattern, retention_days, created"
+_ARCHIVE = "account, region, name, bus, rule, description, pattern, retention_days, created, event_count, size_bytes"
 _REPLAY = (
     "account, region, name, description, archive, rule, bus, filters, state, starts, ends, "
     "cursor_time, cursor_id, last_replayed, started, finished"
@@ -92,16 +92,20 @@ LIST_ARCHIVES = (
 )
 BUS_ARCHIVES = f"SELECT {_ARCHIVE} FROM events_archives WHERE account = $1 AND region = $2 AND bus = $3"
 PUT_ARCHIVE = """
-INSERT INTO events_archives (account, region, name, bus, rule, description, pattern, retention_days, created)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO events_archives (account, region, name, bus, rule, description, pattern, retention_days, created,
+    event_count, size_bytes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0)
 ON CONFLICT (account, region, name) DO UPDATE SET description = excluded.description, pattern = excluded.pattern,
     retention_days = excluded.retention_days
 """
 DELETE_ARCHIVE = "DELETE FROM events_archives WHERE account = $1 AND region = $2 AND name = $3"
 DELETE_ARCHIVED = "DELETE FROM events_archived WHERE rule = $1"
-ARCHIVE_SIZE = "SELECT COUNT(*), COALESCE(SUM(LENGTH(event)), 0) FROM events_archived WHERE rule = $1"
 ARCHIVE_EVENT = "INSERT INTO events_archived (rule, time, expires, event) VALUES ($1, $2, $3, $4)"
-EXPIRE_ARCHIVED = "DELETE FROM events_archived WHERE expires <= $1"
+GROW_ARCHIVE = """
+UPDATE events_archives SET event_count = event_count + $2, size_bytes = size_bytes + $3 WHERE rule = $1
+"""
+EXPIRED = "SELECT id, rule, LENGTH(event) FROM events_archived WHERE expires <= $1 ORDER BY expires LIMIT $2"
+REMOVE_ARCHIVED = "DELETE FROM events_archived WHERE id = $1"
 NEXT_EXPIRY = "SELECT expires FROM events_archived WHERE expires IS NOT NULL ORDER BY expires LIMIT 1"
 ARCHIVED = """
 SELECT id, time, event FROM events_archived
@@ -316,8 +320,8 @@ async def rules_of_target(tx: Tx, bus: BusKey, arn: str, *, start: str, limit: i
 
 
 def _archive(row: Sequence[Any]) -> Archive:
-    account, region, name, bus, rule, description, pattern, retention_days, created = row
-    return Archive(Scope(account, region), name, bus, rule, description, pattern, retention_days, created)
+    account, region, *rest = row
+    return Archive(Scope(account, region), *rest)
 
 
 async def get_archive(tx: Tx, scope: Scope, name: str) -> Archive | None:
@@ -353,20 +357,19 @@ async def delete_archive(tx: Tx, archive: Archive) -> None:
     await tx.execute(DELETE_ARCHIVE, archive.scope.account, archive.scope.region, archive.name)
 
 
-async def archive_size(tx: Tx, archive: Archive) -> tuple[int, int]:
-    """How many events an archive holds, and their bytes."""
-    row = await tx.fetch_one(ARCHIVE_SIZE, archive.rule)
-    return (int(row[0]), int(row[1])) if row else (0, 0)
-
-
 async def archive_event(tx: Tx, rule: int, *, time: int, expires: int | None, event: bytes) -> None:
     """Put an event into the archive of a rule."""
     await tx.execute(ARCHIVE_EVENT, rule, time, expires, event)
+    await tx.execute(GROW_ARCHIVE, rule, 1, len(event))
 
 
-async def expire_archived(tx: Tx, now: int) -> int | None:
-    """Remove what is past its retention; when the next will be."""
-    await tx.execute(EXPIRE_ARCHIVED, now)
+async def expire_archived(tx: Tx, now: int, limit: int) -> int | None:
+    """Remove up to `limit` events that are past their retention; when the next will be."""
+    expired = await tx.fetch(EXPIRED, now, limit)
+    await tx.execute_many(REMOVE_ARCHIVED, [(key,) for key, _, _ in expired])
+    for rule in {rule for _, rule, _ in expired}:
+        sizes = [size for _, owner, size in expired if owner == rule]
+        await tx.execute(GROW_ARCHIVE, rule, -len(sizes), -sum(sizes))
     row = await tx.fetch_one(NEXT_EXPIRY)
     return None if row is None else int(row[0])
 

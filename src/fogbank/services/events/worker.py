@@ -26,6 +26,9 @@ ARCHIVES_TOPIC = "events.archives"
 _AT_ONCE = 100
 """Rules that are fired, or events that are replayed, in one transaction."""
 
+_EXPIRED_AT_ONCE = 1000
+"""Archived events that are removed in one transaction."""
+
 _decode = msgspec.json.Decoder(dict).decode
 
 
@@ -83,6 +86,10 @@ class Replayer:
             if current is None:
                 return
             now = self._clock.millis()
+            archive = await rows.get_archive(tx, current.scope, current.archive)
+            if archive is None or archive.rule != current.rule:
+                await rows.put_replay(tx, replace(current, state=ReplayState.FAILED, finished=now))
+                return
             if current.state is ReplayState.CANCELLING:
                 await rows.put_replay(tx, replace(current, state=ReplayState.CANCELLED, finished=now))
                 return
@@ -120,5 +127,5 @@ class ArchiveReaper:
     async def act(self) -> float | None:
         """Remove what is due; when the next is."""
         now = self._clock.millis()
-        following = await self._storage.transact(lambda tx: rows.expire_archived(tx, now))
+        following = await self._storage.transact(lambda tx: rows.expire_archived(tx, now, _EXPIRED_AT_ONCE))
         return None if following is None else following / 1000

@@ -70,7 +70,7 @@ class ArchiveOperations(Operations):
 
         async def body(tx: Tx) -> dict[str, Any]:
             archive = await self._archive(tx, call.scope, request["ArchiveName"])
-            return _document(archive, *await rows.archive_size(tx, archive)) | {
+            return _document(archive) | {
                 "ArchiveArn": archive.arn,
                 "Description": archive.description,
                 "EventPattern": archive.pattern,
@@ -86,7 +86,7 @@ class ArchiveOperations(Operations):
         async def body(tx: Tx) -> Reply:
             found = await rows.list_archives(tx, call.scope, start=page.start, limit=page.limit + 1)
             archives, token = page.cut(found, [archive.name for archive in found])
-            documents = [_document(a, *await rows.archive_size(tx, a)) for a in archives]
+            documents = [_document(archive) for archive in archives]
             return {"Archives": [d for d in documents if _fits(d, request)], "NextToken": token}
 
         return await self._storage.read(body)
@@ -177,13 +177,13 @@ def _fits(document: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     return all(request.get(name) in {None, document[name]} for name in ("EventSourceArn", "State") if name in request)
 
 
-def _document(archive: Archive, count: int, size: int) -> dict[str, Any]:
+def _document(archive: Archive) -> dict[str, Any]:
     return {
         "ArchiveName": archive.name,
         "EventSourceArn": archive.scope.arn("events", f"event-bus/{archive.bus}"),
         "State": _STATE,
         "RetentionDays": archive.retention_days,
-        "SizeBytes": size,
-        "EventCount": count,
+        "SizeBytes": archive.size_bytes,
+        "EventCount": archive.event_count,
         "CreationTime": archive.created / 1000,
     }

@@ -53,6 +53,8 @@ CREATE TABLE events_archives (
     pattern TEXT,
     retention_days BIGINT NOT NULL,
     created BIGINT NOT NULL,
+    event_count BIGINT NOT NULL,
+    size_bytes BIGINT NOT NULL,
     PRIMARY KEY (account, region, name)
 );
 
