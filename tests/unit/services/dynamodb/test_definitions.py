@@ -13,7 +13,7 @@ from fogbank.core.scope import Scope
 from fogbank.services.dynamodb._tables import changes, creation
 from fogbank.services.dynamodb._tables.changes import Change
 from fogbank.services.dynamodb._tables.description import describe
-from fogbank.services.dynamodb.errors import LimitExceededError, ResourceInUseError, ResourceNotFoundError
+from fogbank.services.dynamodb.errors import LimitExceededError, ResourceNotFoundError
 from fogbank.services.dynamodb.model import Definition, Table
 
 NOW = 1_700_000_000.0
@@ -192,8 +192,10 @@ def test_a_new_global_index_is_to_be_filled() -> None:
     assert change.filled == (1,)
     description = shown(change.definition)["GlobalSecondaryIndexes"][0]
     assert (description["IndexStatus"], description["Backfilling"]) == ("CREATING", True)
-    again = refused(change.definition, DeletionProtectionEnabled=True)
-    assert isinstance(again, ResourceInUseError)
+    assert changed(change.definition, DeletionProtectionEnabled=True).definition.protected
+    again = {"Create": index("newer", "b")}
+    assert isinstance(refused(change.definition, GlobalSecondaryIndexUpdates=[again]), LimitExceededError)
+    assert changed(change.definition, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "new"}}]).purged == (1,)
 
 
 def test_a_deleted_global_index_is_to_be_purged_and_its_attributes_forgotten() -> None:

@@ -11,6 +11,7 @@ from fogbank.services.dynamodb._rows.catalog import Catalog, resolve
 from fogbank.services.dynamodb._rows.expiry import ExpiryWatch
 from fogbank.services.dynamodb._rows.reader import Reader
 from fogbank.services.dynamodb._rows.records import Recorder
+from fogbank.services.dynamodb._rows.statistics import Statistics
 from fogbank.services.dynamodb._rows.writer import Writer
 from fogbank.services.dynamodb.model import Table
 from fogbank.services.dynamodb.storage import Items, Streams, Tables, Upkeep
@@ -34,6 +35,7 @@ class Parts(Service):
         self.watch = ExpiryWatch(kit.clock)
         self.writer = Writer(self.items, Recorder(self.streams, kit.clock), self.watch)
         self.reader = Reader(self.items)
+        self.statistics = Statistics(self.tables, kit.clock)
         self._worker = Worker(
             kit.storage, kit.clock, self.catalog, self.writer, self.watch,
             self.tables, self.items, self.upkeep, self.streams,
@@ -47,6 +49,7 @@ class Parts(Service):
         """Every table was emptied."""
         self.catalog.forget()
         self.watch.forget()
+        self.statistics.forget()
 
     async def reads(self, call: Call, name: str, body: Callable[[Tx, Table], Awaitable[T]]) -> T:
         """Run `body` with a table that is read from."""

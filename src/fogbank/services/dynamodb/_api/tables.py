@@ -64,16 +64,9 @@ class TableOperations(Parts):
 
         async def body(tx: Tx) -> Reply:
             table = await self.catalog.find(tx, call.scope, request["TableName"], named=True)
-            return describe(table, await self._statistics(tx, table))
+            return describe(table, await self.statistics.of(tx, table))
 
         return {"Table": await self.kit.storage.read(body)}
-
-    async def _statistics(self, tx: Tx, table: Table) -> dict[int, tuple[int, int]]:
-        """Counted when asked for; DynamoDB's are up to six hours old."""
-        found = {0: await self.tables.statistics(tx, table)}
-        for index in table.indexes:
-            found[index.number] = await self.tables.index_statistics(tx, table, index.number)
-        return found
 
     async def list_tables(self, call: Call, request: ListTablesInputTypeDef) -> Reply:
         """Table names in order, a page at a time."""
@@ -106,7 +99,7 @@ class TableOperations(Parts):
             if change.ends_stream:
                 await self.streams.end(tx, table, now)
             tx.wake(TOPIC)
-            return describe(table, await self._statistics(tx, table), "UPDATING")
+            return describe(table, await self.statistics.of(tx, table), "UPDATING")
 
         return {"TableDescription": await self.changes_table(call.scope, request["TableName"], body)}
 

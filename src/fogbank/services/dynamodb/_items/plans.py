@@ -24,7 +24,7 @@ from fogbank.services.dynamodb._values.attributes import (
     checked_item,
 )
 from fogbank.services.dynamodb.errors import ConditionalCheckFailedError, invalid_parameter
-from fogbank.services.dynamodb.model import Location, Table
+from fogbank.services.dynamodb.model import KeyPart, Location, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +173,20 @@ class UpdatePlan:
         for index in table.indexes:
             for part in index.definition.keys.parts:
                 if part.name in touched and part.name in item:
-                    if part.kind not in item[part.name]:
-                        raise ValidationError(
-                            "The update expression attempted to update the secondary index key to unsupported type"
-                        )
+                    _check_index_key(part, item[part.name])
                     index.check({part.name: item[part.name]})
+
+
+def _check_index_key(part: KeyPart, value: Value) -> None:
+    if part.kind not in value:
+        raise ValidationError("The update expression attempted to update the secondary index key to unsupported type")
+    if not value[part.kind]:
+        sort = "string" if part.kind == "S" else "binary"
+        raise ValidationError(
+            "One or more parameter values are not valid. The update expression attempted to update a secondary index "
+            "key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty "
+            f"{sort} value."
+        )
 
 
 def measured(item: Mapping[str, Value]) -> tuple[Item, int]:

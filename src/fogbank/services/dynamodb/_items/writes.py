@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from fogbank.core.errors import ValidationError
@@ -11,7 +10,7 @@ from fogbank.services.dynamodb._expressions import legacy
 from fogbank.services.dynamodb._expressions.conditions import condition
 from fogbank.services.dynamodb._expressions.placeholders import Placeholders
 from fogbank.services.dynamodb._expressions.tokens import Kind
-from fogbank.services.dynamodb._expressions.updates import update
+from fogbank.services.dynamodb._expressions.updates import Update, update
 from fogbank.services.dynamodb._items import parameters
 from fogbank.services.dynamodb._items.plans import CheckPlan, DeletePlan, Guard, PutPlan, UpdatePlan
 from fogbank.services.dynamodb._values.attributes import MAX_ITEM_SIZE, Item, ValueFault, checked_item
@@ -98,12 +97,12 @@ def change(request: Given) -> UpdatePlan:
     """UpdateItem, and Update of a transaction."""
     parameters.check_combination(request, parameters.UPDATE)
     placeholders = placeholders_of(request)
-    plan = UpdatePlan(given_key(request["Key"]), None)
-    text = request.get("UpdateExpression")
-    if text is not None:
-        plan = replace(plan, update=update(text, placeholders))
+    key = given_key(request["Key"])
+    made: Update | None = None
+    if "UpdateExpression" in request:
+        made = update(request["UpdateExpression"], placeholders)
     elif "AttributeUpdates" in request:
-        plan = replace(plan, update=legacy.attribute_updates(request["AttributeUpdates"]))
-    plan = replace(plan, guard=_guard(request, placeholders))
+        made = legacy.attribute_updates(request["AttributeUpdates"])
+    guard = _guard(request, placeholders)
     placeholders.check_used()
-    return plan
+    return UpdatePlan(key, made, guard)

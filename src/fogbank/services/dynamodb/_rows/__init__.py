@@ -7,4 +7,5 @@
 | `reader.py` | a page of a Query or Scan |
 | `records.py` | the records of a stream |
 | `expiry.py` | when the worker is to look for expired items |
+| `statistics.py` | how many items there are |
 """

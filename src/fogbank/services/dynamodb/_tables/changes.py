@@ -12,7 +12,6 @@ from fogbank.services.dynamodb._tables.creation import encryption_key, refuse, s
 from fogbank.services.dynamodb._tables.schemas import Given
 from fogbank.services.dynamodb.errors import (
     LimitExceededError,
-    ResourceInUseError,
     ResourceNotFoundError,
     invalid_parameter,
 )
@@ -45,6 +44,10 @@ _CHANGES = (
     "WarmThroughput",
 )
 
+_ONE_INDEX_AT_A_TIME = (
+    "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -67,8 +70,6 @@ def changed(request: Given, old: Definition, scope: Scope, now: float, ids: Ids)
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates "
             "or SSESpecification or ReplicaUpdates is required"
         )
-    if any(index.status is not IndexStatus.ACTIVE for index in old.indexes):
-        raise ResourceInUseError(f"Attempt to change a resource which is still in use: Table: {old.name}")
     new = _capacity(request, old, now)
     if "DeletionProtectionEnabled" in request:
         new = replace(new, protected=request["DeletionProtectionEnabled"])
@@ -132,6 +133,7 @@ def _index_updates(request: Given, old: Definition, now: float) -> Change:
     if not updates or any(len(update) != 1 for update in updates):
         raise invalid_parameter("One of GlobalSecondaryIndexUpdate.Update, .Create, .Delete must not be null")
     _check_once(updates)
+    _check_free(updates, old)
     attributes = old.attributes
     if "AttributeDefinitions" in request:
         attributes = _merged(old.attributes, schemas.attributes(request["AttributeDefinitions"]))
@@ -152,12 +154,20 @@ def _index_updates(request: Given, old: Definition, now: float) -> Change:
     return Change(_without_unused(new), tuple(filled), tuple(purged))
 
 
+def _check_free(updates: list[Given], old: Definition) -> None:
+    """While an index is being filled no other is created or deleted."""
+    filling = next((index for index in old.indexes if index.status is not IndexStatus.ACTIVE), None)
+    if filling is None:
+        return
+    for update in updates:
+        if "Create" in update or ("Delete" in update and update["Delete"]["IndexName"] != filling.name):
+            raise LimitExceededError(_ONE_INDEX_AT_A_TIME)
+
+
 def _check_once(updates: list[Given]) -> None:
     kinds = [kind for update in updates for kind in update]
     if kinds.count("Create") + kinds.count("Delete") > 1:
-        raise LimitExceededError(
-            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
-        )
+        raise LimitExceededError(_ONE_INDEX_AT_A_TIME)
     names = [details["IndexName"] for update in updates for details in update.values()]
     if len(set(names)) != len(names):
         raise invalid_parameter("Only one global secondary index update per index is allowed simultaneously")
