@@ -302,11 +302,13 @@ class TestGet:
 
     def test_an_empty_stream_can_be_followed(self, logs: Any, stream: tuple[str, str]) -> None:
         """The tokens of an empty page find what is stored later."""
-        page = logs.get_log_events(logGroupName="g", logStreamName="s", startFromHead=True)
-        assert page["events"] == []
+        pages = [logs.get_log_events(logGroupName="g", logStreamName="s", startFromHead=head) for head in (True, False)]
         put(logs, "a")
-        later = logs.get_log_events(logGroupName="g", logStreamName="s", nextToken=page["nextForwardToken"])
-        assert messages(later) == ["a"]
+        for page in pages:
+            assert page["events"] == []
+            for token in (page["nextForwardToken"], page["nextBackwardToken"]):
+                later = logs.get_log_events(logGroupName="g", logStreamName="s", nextToken=token)
+                assert messages(later) == ["a"]
 
     def test_equal_times_keep_the_order_of_arrival(self, logs: Any, stream: tuple[str, str]) -> None:
         """Events of the same millisecond are neither repeated nor skipped between pages."""

@@ -45,7 +45,8 @@ RETENTION_DAYS = (
 
 _ORDER_BITS = 144
 _MAX_ORDER = (1 << 63) - 1
-_MAX_TIME = (1 << 63) - 1
+_MAX_TIME = 4_400_000_000_000
+"""A moment in 2109: later ones would make ids of more than 56 digits, and no event can have them."""
 _TOKEN = re.compile(r"([fb])/(\d{56,62})/s")
 
 
@@ -154,6 +155,14 @@ class Cursor:
         timestamp = min(number >> _ORDER_BITS, _MAX_TIME)
         order = min(number & ((1 << _ORDER_BITS) - 1), _MAX_ORDER)
         return cls(match[1] == "f", Position(timestamp, order))
+
+
+def first_cursors(start: int, end: int) -> tuple[Cursor, Cursor]:
+    """The tokens of a first page that is empty: whatever is stored later in the range is found from either side."""
+    return (
+        Cursor(forward=True, position=Position.before(start)),
+        Cursor(forward=False, position=Position.before(end)),
+    )
 
 
 def page_cursors(events: Sequence[Event], cursor: Cursor) -> tuple[Cursor, Cursor]:

@@ -31,6 +31,7 @@ from fogbank.services.logs.model import (
     Position,
     check_batch,
     event_id,
+    first_cursors,
     fit_page,
     page_cursors,
 )
@@ -91,7 +92,8 @@ class EventOperations(LogsService):
     async def get_log_events(self, call: Call, request: t.GetLogEventsRequestTypeDef) -> Reply:
         """Read a stream, a page at a time, in either direction; a page's events are always oldest first."""
         name = group_name(request, call.scope)
-        start, end = request.get("startTime", 0), request.get("endTime", LAST.timestamp)
+        start = min(request.get("startTime", 0), LAST.timestamp)
+        end = min(request.get("endTime", LAST.timestamp), LAST.timestamp)
         cursor = _cursor(request, start, end)
         limit = request.get("limit", MAX_PAGE_EVENTS)
 
@@ -101,7 +103,10 @@ class EventOperations(LogsService):
             return await _read_page(tx, stream.id, cursor, start=start, end=end, limit=limit)
 
         events = await self.kit.storage.read(body)
-        forward, backward = page_cursors(events, cursor)
+        if events or "nextToken" in request:
+            forward, backward = page_cursors(events, cursor)
+        else:
+            forward, backward = first_cursors(start, end)
         return {
             "events": [
                 {"timestamp": e.timestamp, "message": e.message, "ingestionTime": e.ingested_at} for e in events
@@ -134,7 +139,7 @@ def _cursor(request: t.GetLogEventsRequestTypeDef, start: int, end: int) -> Curs
         return Cursor.parse(token)
     if request.get("startFromHead", False):
         return Cursor(forward=True, position=Position.before(start))
-    return Cursor(forward=False, position=LAST if end == LAST.timestamp else Position.before(end))
+    return Cursor(forward=False, position=Position.before(end))
 
 
 async def _read_page(tx: Tx, stream_id: int, cursor: Cursor, *, start: int, end: int, limit: int) -> list[Event]:
@@ -166,8 +171,8 @@ class _Search:
         self.request = request
         self.pattern = pattern
         self.limit = request.get("limit", MAX_PAGE_EVENTS)
-        self.start = request.get("startTime", 0)
-        self.end = request.get("endTime", LAST.timestamp)
+        self.start = min(request.get("startTime", 0), LAST.timestamp)
+        self.end = min(request.get("endTime", LAST.timestamp), LAST.timestamp)
         self.forward = request.get("startFromHead", True)
         if not self.forward and self.start < BACKWARD_SINCE:
             raise InvalidParameterError(
