@@ -97,6 +97,8 @@ class LocalCloud(Actor):
 
     async def reset(self) -> None:
         """Empty every table and forget everything that was cached or running; as after a first start."""
+        for service in self.services.values():
+            await service.before_reset()
         await self.storage.reset()
         self.delivery.forget()
         for service in self.services.values():

@@ -77,5 +77,8 @@ class Service(Actor):
         """
         return ValidationError(describe(problems))
 
+    async def before_reset(self) -> None:
+        """End what runs and could still write: every table is about to be emptied."""
+
     async def on_reset(self) -> None:
         """Forget what is cached: every table was emptied."""

@@ -71,8 +71,11 @@ class LogBuffer(Actor):
         if self.running and (self._flushing is None or self._flushing.done()):
             self._flushing = self.spawn(self._flush(), name="lambda-logs")
 
-    def forget(self) -> None:
-        """Forget what waits, and which streams there are."""
+    async def abandon(self) -> None:
+        """Write nothing of what waits, and forget which streams there are."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.wait({self._flushing})
         self._waiting.clear()
         self._known.clear()
         self._total = 0

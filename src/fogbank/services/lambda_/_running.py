@@ -77,6 +77,7 @@ class _Followed:
     step: Again | Done
     settings: Settings
     dead_letter: str | None
+    generation: int
 
 
 class AsyncRoute(Route):
@@ -85,22 +86,28 @@ class AsyncRoute(Route):
     def __init__(self, kit: Kit, runner: Runner) -> None:
         self._kit = kit
         self._runner = runner
+        self._generation = 0
+
+    def abandon(self) -> None:
+        """Let nothing follow from the attempts that are under way: everything is being reset."""
+        self._generation += 1
 
     async def attempt(self, attempt: Attempt) -> _Followed:
         """Run the event once, if it is not too old by now."""
         message = attempt.message
+        generation = self._generation
         ref = parse_function(message.scope, message.target)
         progress = Progress.unpack(message.parameters)
         try:
             settings, dead_letter = await self._kit.storage.read(lambda tx: _settings(tx, ref))
             if self._kit.clock.time() - progress.accepted > settings.max_age:
                 tried = Tried(throttled=True)
-                return _Followed(ref, tried, Done(Condition.AGE_EXCEEDED, progress), settings, dead_letter)
+                return _Followed(ref, tried, Done(Condition.AGE_EXCEEDED, progress), settings, dead_letter, generation)
             tried = await self._try(ref, message, progress)
         except FunctionNotFoundError as error:
             raise PermanentError(error.code, error.message) from error
         step = after(tried, progress, settings, self._kit.clock.time())
-        return _Followed(ref, tried, step, settings, dead_letter)
+        return _Followed(ref, tried, step, settings, dead_letter, generation)
 
     async def _try(self, ref: FunctionRef, message: Message, progress: Progress) -> Tried:
         resolution = await self._runner.targets.find(ref)
@@ -123,6 +130,8 @@ class AsyncRoute(Route):
 
     async def succeeded(self, tx: Tx, attempt: Attempt, result: _Followed) -> None:
         """The retry, or the destination's record and the dead letter."""
+        if result.generation != self._generation:
+            return
         message = attempt.message
         if isinstance(result.step, Again):
             await self._send(

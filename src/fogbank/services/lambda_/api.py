@@ -62,11 +62,15 @@ class Lambda(Layers, Aliases, Permissions, Mappings, Invocation, Readings):
         await self.kit.runtime.finish()
         await self._logs.stop()
 
-    async def on_reset(self) -> None:
-        """Stop everything that runs; the tables are empty."""
-        self._targets.forget_all()
-        self._concurrency.forget()
+    async def before_reset(self) -> None:
+        """Stop everything that runs, and what it would still say."""
+        self._async.abandon()
         await self._pollers.clear()
         await self.kit.runtime.reset()
-        self._logs.forget()
+        await self._logs.abandon()
+
+    async def on_reset(self) -> None:
+        """Forget everything: the tables are empty."""
+        self._targets.forget_all()
+        self._concurrency.forget()
         self._sessions.forget()

@@ -91,8 +91,9 @@ class Poller(Actor):
 
     def abandon(self) -> None:
         """Have the next `stop` wait for nothing: everything was reset."""
-        for batch in self._batches:
-            batch.cancel()
+        for task in (self._receiving, *self._batches):
+            if task is not None:
+                task.cancel()
 
     async def _run(self) -> None:
         backoff = 1.0

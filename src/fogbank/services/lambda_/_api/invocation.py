@@ -63,7 +63,8 @@ class Invocation(LambdaBase):
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._runner = Runner(kit, self._targets, self._concurrency)
-        kit.delivery.route(ASYNC_ROUTE, AsyncRoute(kit, self._runner))
+        self._async = AsyncRoute(kit, self._runner)
+        kit.delivery.route(ASYNC_ROUTE, self._async)
 
     async def invoke(self, call: Call, request: InvocationRequestTypeDef) -> Reply:
         """Invoke."""
