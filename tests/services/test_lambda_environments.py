@@ -758,6 +758,14 @@ async def test_a_killed_server_takes_every_process_with_it(tmp_path: Path, make:
     await until(lambda: not processes_of(data))
 
 
+async def test_a_prepared_parent_that_dies_is_replaced(runtime: Runtime, make: Make) -> None:
+    source = "import os, signal\ndef handler(event, context):\n    if event: os.kill(os.getppid(), signal.SIGKILL)\n"
+    version = make(source)
+    found = await fail(runtime, version, 1)
+    assert found["errorType"] == "Runtime.ExitError"
+    assert await run(runtime, version, 0) is None
+
+
 async def test_what_a_crash_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
     left = tmp_path / "data" / "runtime" / "environments" / "old" / "tmp"
     left.mkdir(parents=True)

@@ -168,6 +168,7 @@ def handler(event, context):
         assert json.loads(client.invoke(FunctionName="f")["Payload"].read()) == 1
 
 
+@pytest.mark.slow
 def test_a_verifying_server_knows_the_keys_of_its_functions(
     new_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
@@ -291,6 +292,7 @@ def test_success_has_its_destination_too(lam: Any, sqs: Any) -> None:
     assert record["responsePayload"] == "done"
 
 
+@pytest.mark.slow
 def test_accepted_events_survive_a_crash(new_server: Callable[..., ServerProcess]) -> None:
     server = new_server()
     lam, sqs = server.client("lambda"), server.client("sqs")
@@ -326,6 +328,7 @@ def test_settings_of_asynchronous_invocation(lam: Any, sqs: Any) -> None:
 # -- the server's end -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_stopping_server_lets_a_running_handler_finish(new_server: Callable[..., ServerProcess]) -> None:
     server = new_server()
     lam = server.client("lambda")
@@ -338,6 +341,7 @@ def test_a_stopping_server_lets_a_running_handler_finish(new_server: Callable[..
     assert not (server.data / "runtime" / "environments").exists()
 
 
+@pytest.mark.slow
 def test_functions_are_there_after_a_crash(new_server: Callable[..., ServerProcess]) -> None:
     server = new_server()
     create(server.client("lambda"), "def handler(event, context):\n    return 'here'\n")

@@ -188,6 +188,7 @@ def test_a_throttled_function_slows_the_queue_and_loses_nothing(lam: Any, sqs: A
     assert {one["record"]["attributes"]["ApproximateReceiveCount"] for one in found} == {"1"}
 
 
+@pytest.mark.slow
 def test_a_mapping_polls_again_after_a_crash(new_server: Callable[..., ServerProcess]) -> None:
     server = new_server()
     lam, sqs = server.client("lambda"), server.client("sqs")
@@ -213,6 +214,18 @@ def test_a_function_of_a_mapping_can_change(lam: Any, sqs: Any) -> None:
     lam.update_function_code(FunctionName="f", ZipFile=package(app=TELL.replace('"id":', '"new": 1, "id":')))
     sqs.send_message(QueueUrl=url("q"), MessageBody="two")
     assert told(sqs, 1)[0]["new"] == 1
+
+
+def test_messages_for_a_function_that_is_gone_stay_in_the_queue(lam: Any, sqs: Any) -> None:
+    create(lam, TELL, Timeout=20)
+    connect(lam)
+    sqs.send_message(QueueUrl=url("q"), MessageBody="first")
+    told(sqs, 1)
+    empty(sqs, "q")
+    lam.delete_function(FunctionName="f")
+    sqs.send_message(QueueUrl=url("q"), MessageBody="second")
+    sqs.send_message(QueueUrl=url("q"), MessageBody="third")
+    assert left(sqs, "q") >= 1
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,17 @@ FUNCTION_PATTERN = (
 )
 
 
+def parse_unqualified(scope: Scope, text: str) -> FunctionRef:
+    """The function that `text` names, where a version or an alias of it is not meant."""
+    ref = parse_function(scope, text)
+    if ref.qualifier not in (None, LATEST):
+        raise InvalidParameterValueError(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+            "operation. Please specify either a function name or an unqualified function ARN."
+        )
+    return ref.unqualified
+
+
 def is_version(qualifier: str) -> bool:
     """Whether a qualifier names a version rather than an alias."""
     return qualifier == LATEST or qualifier.isdigit()

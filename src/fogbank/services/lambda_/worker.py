@@ -105,6 +105,8 @@ class Poller(Actor):
                     backoff = 1.0
             except ApiError as error:
                 _log.warning("cannot poll %s: %s; trying again in %d s", self._source, error, backoff)
+            except Exception:  # noqa: BLE001 - the poller's supervisor: a mapping that says it is enabled polls
+                _log.exception("polling %s failed; trying again in %d s", self._source, backoff)
             await self._kit.clock.sleep(backoff)
             backoff = min(backoff * 2, _LONGEST_BACKOFF)
 
@@ -119,6 +121,9 @@ class Poller(Actor):
         while len(self._batches) >= self._limit:
             self._place = asyncio.get_running_loop().create_future()
             await self._place
+        await self._runner.targets.find(
+            self.mapping.function
+        )  # messages of a function that is gone stay where they are
         batch = await self._gather()
         if not batch:
             self._limit = min(FIRST_CONCURRENCY, self._most)

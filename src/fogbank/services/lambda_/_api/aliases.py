@@ -17,7 +17,7 @@ from fogbank.services.lambda_._api.base import (
     need_version,
     next_marker,
 )
-from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
+from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_unqualified
 from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceConflictError
 from fogbank.services.lambda_.model import Alias
 from fogbank.storage import Tx
@@ -40,7 +40,7 @@ class Aliases(LambdaBase):
     async def create_alias(self, call: Call, request: CreateAliasRequestTypeDef) -> Reply:
         """CreateAlias."""
         given: Mapping[str, Any] = request
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
         alias = Alias(
             ref,
             request["Name"],
@@ -64,7 +64,7 @@ class Aliases(LambdaBase):
     async def update_alias(self, call: Call, request: UpdateAliasRequestTypeDef) -> Reply:
         """UpdateAlias."""
         given: Mapping[str, Any] = request
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
 
         async def body(tx: Tx) -> Alias:
             alias = await need_alias(tx, ref, request["Name"])
@@ -87,13 +87,13 @@ class Aliases(LambdaBase):
 
     async def get_alias(self, call: Call, request: GetAliasRequestTypeDef) -> Reply:
         """GetAlias."""
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
         return (await self.kit.storage.read(lambda tx: need_alias(tx, ref, request["Name"]))).render()
 
     async def list_aliases(self, call: Call, request: ListAliasesRequestTypeDef) -> Reply:
         """ListAliases: all, or those of a version."""
         given: Mapping[str, Any] = request
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
         limit = min(given.get("MaxItems", _PAGE), _PAGE)
         version = given.get("FunctionVersion")
         after = marker_of(given.get("Marker"), str, "")
@@ -112,7 +112,7 @@ class Aliases(LambdaBase):
 
     async def delete_alias(self, call: Call, request: DeleteAliasRequestTypeDef) -> Reply:
         """DeleteAlias: no error if there is none."""
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
 
         async def body(tx: Tx) -> None:
             await need_function(tx, ref)

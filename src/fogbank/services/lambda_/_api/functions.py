@@ -21,7 +21,14 @@ from fogbank.services.lambda_._api.base import (
     next_marker,
 )
 from fogbank.services.lambda_._layers import layer_settings
-from fogbank.services.lambda_._names import LATEST, FunctionRef, is_version, parse_function, version_number
+from fogbank.services.lambda_._names import (
+    LATEST,
+    FunctionRef,
+    is_version,
+    parse_function,
+    parse_unqualified,
+    version_number,
+)
 from fogbank.services.lambda_._targets import key_of
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
@@ -63,7 +70,7 @@ class Functions(LambdaBase):
     async def create_function(self, call: Call, request: CreateFunctionRequestTypeDef) -> Reply:
         """CreateFunction."""
         given: Mapping[str, Any] = request
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
         _rules.check_name(ref.name)
         config = _rules.merge({}, _rules.settings(given, creating=True))
         tags = request.get("Tags", {})
@@ -155,7 +162,7 @@ class Functions(LambdaBase):
         given: Mapping[str, Any] = request
         if given.get("PublishTo"):
             raise NotImplementedByFogbank("Fogbank does not implement the PublishTo of a function yet")
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
         await self.kit.storage.read(lambda tx: need_function(tx, ref))
         code = await self._store(call, given, "UpdateFunctionCode")
 
@@ -173,7 +180,7 @@ class Functions(LambdaBase):
     ) -> Reply:
         """UpdateFunctionConfiguration."""
         given: Mapping[str, Any] = request
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
         changes = _rules.settings(given, creating=False)
         if "Runtime" in changes:
             await self._check_runtime(changes["Runtime"])
@@ -231,7 +238,7 @@ class Functions(LambdaBase):
         given: Mapping[str, Any] = request
         if given.get("PublishTo"):
             raise NotImplementedByFogbank("Fogbank does not implement the PublishTo of a function yet")
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
 
         async def body(tx: Tx) -> tuple[Version, bool]:
             function = await need_function(tx, ref)
@@ -289,7 +296,7 @@ class Functions(LambdaBase):
 
     async def list_versions_by_function(self, call: Call, request: ListVersionsByFunctionRequestTypeDef) -> Reply:
         """ListVersionsByFunction."""
-        ref = parse_function(call.scope, request["FunctionName"]).unqualified
+        ref = parse_unqualified(call.scope, request["FunctionName"])
         limit = min(request.get("MaxItems", _PAGE), _PAGE)
         _, after = marker_of(request.get("Marker"), tuple[str, int], ("", -1))
 

@@ -11,7 +11,7 @@ from fogbank.core.call import Call, Reply
 from fogbank.services.lambda_ import _archive, _policy, _rules
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.base import LambdaBase, check_revision, need_function, need_version
-from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
+from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function, parse_unqualified
 from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceNotFoundError
 from fogbank.services.lambda_.storage import Policy
 from fogbank.storage import Tx
@@ -151,8 +151,7 @@ class Permissions(LambdaBase):
     async def put_function_concurrency(self, call: Call, request: PutFunctionConcurrencyRequestTypeDef) -> Reply:
         """PutFunctionConcurrency."""
         wanted = request["ReservedConcurrentExecutions"]
-        ref = parse_function(call.scope, request["FunctionName"])
-        _unqualified(ref)
+        ref = parse_unqualified(call.scope, request["FunctionName"])
 
         async def body(tx: Tx) -> None:
             function = await need_function(tx, ref)
@@ -178,8 +177,7 @@ class Permissions(LambdaBase):
 
     async def delete_function_concurrency(self, call: Call, request: DeleteFunctionConcurrencyRequestTypeDef) -> Reply:
         """DeleteFunctionConcurrency."""
-        ref = parse_function(call.scope, request["FunctionName"])
-        _unqualified(ref)
+        ref = parse_unqualified(call.scope, request["FunctionName"])
 
         async def body(tx: Tx) -> None:
             function = await need_function(tx, ref)
@@ -204,14 +202,6 @@ class Permissions(LambdaBase):
             },
             "AccountUsage": {"TotalCodeSize": size, "FunctionCount": functions},
         }
-
-
-def _unqualified(ref: FunctionRef) -> None:
-    if ref.qualifier is not None:
-        raise InvalidParameterValueError(
-            "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
-            "operation. Please specify either a function name or an unqualified function ARN."
-        )
 
 
 def _mapping_uuid(arn: str) -> str:
