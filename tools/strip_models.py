@@ -53,7 +53,6 @@ SERVICES = (
 DROPPED = frozenset(
     {
         "contextParam",
-        "deprecated",
         "deprecatedMessage",
         "deprecatedSince",
         "documentation",
@@ -111,9 +110,7 @@ TARGET = Path(__file__).resolve().parent.parent / "src" / "fogbank" / "core" / "
 def strip(value: Any, *, named: bool = False) -> Any:
     """`value` without prose; `named` says that its keys are names and not hints."""
     if isinstance(value, dict):
-        return {
-            k: strip(v, named=k in NAMED and not named) for k, v in value.items() if named or k not in DROPPED
-        }
+        return {k: strip(v, named=k in NAMED and not named) for k, v in value.items() if named or k not in DROPPED}
     if isinstance(value, list):
         return [strip(v) for v in value]
     return value

@@ -45,7 +45,7 @@ class HttpBinding:
     status: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OperationModel:
     """One operation; the same object whenever it is asked for, so it can key a cache.
 
@@ -67,6 +67,10 @@ class OperationModel:
     errors: tuple[str, ...]
     checksum: Mapping[str, Any]
     unsigned: bool
+    deprecated: bool
+
+    def __repr__(self) -> str:
+        return f"<operation {self.service}.{self.name}>"
 
 
 class ServiceModel:
@@ -150,9 +154,7 @@ class ServiceModel:
             service=self.name,
             name=name,
             method_name=snake_case(name),
-            http=HttpBinding(
-                http.get("method", "POST"), http.get("requestUri", "/"), http.get("responseCode", 200)
-            ),
+            http=HttpBinding(http.get("method", "POST"), http.get("requestUri", "/"), http.get("responseCode", 200)),
             input=self._structure(given),
             output=self._structure(result),
             input_member=build_member("input", given, self) if given else None,
@@ -161,6 +163,7 @@ class ServiceModel:
             errors=tuple(ref["shape"] for ref in document.get("errors", ())),
             checksum=document.get("httpChecksum", {}),
             unsigned=document.get("authtype") == "none",
+            deprecated=bool(document.get("deprecated")),
         )
 
     def _structure(self, ref: Mapping[str, Any] | None) -> StructureShape | None:

@@ -86,7 +86,7 @@ class ErrorTraits:
     sender_fault: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Shape:
     """What all shapes have. `sensitive` values are never shown in errors and logs."""
 
@@ -94,8 +94,11 @@ class Shape:
     type: ShapeType
     sensitive: bool
 
+    def __repr__(self) -> str:
+        return f"<{self.type} {self.name}>"
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StringShape(Shape):
     """Text. `minimum` and `maximum` bound its length in characters."""
 
@@ -105,7 +108,7 @@ class StringShape(Shape):
     enum: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlobShape(Shape):
     """Bytes. `minimum` and `maximum` bound their number. A streaming blob is the whole body."""
 
@@ -114,7 +117,7 @@ class BlobShape(Shape):
     streaming: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NumberShape(Shape):
     """A number; `minimum` and `maximum` bound its value."""
 
@@ -127,12 +130,12 @@ class NumberShape(Shape):
         return self.type in (ShapeType.INTEGER, ShapeType.LONG, ShapeType.BIG_INTEGER)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BooleanShape(Shape):
     """True or false."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TimestampShape(Shape):
     """A moment; in requests and replies a float of seconds since the epoch. `format` is set where it differs
     from what the protocol and the location prescribe.
@@ -141,7 +144,7 @@ class TimestampShape(Shape):
     format: TimestampFormat | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Member:
     """A member of a structure, a list or a map: the shape that it refers to, and how it travels."""
 
@@ -163,6 +166,9 @@ class Member:
     constraints: Mapping[str, Any]
     source: ShapeSource
 
+    def __repr__(self) -> str:
+        return f"<member {self.name}: {self.shape_name}>"
+
     @property
     def shape(self) -> Shape:
         """The shape that this member refers to."""
@@ -174,7 +180,7 @@ class Member:
         return self.location_name or self.name
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ListShape(Shape):
     """A list; `minimum` and `maximum` bound the number of its elements."""
 
@@ -184,7 +190,7 @@ class ListShape(Shape):
     maximum: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MapShape(Shape):
     """A map; `minimum` and `maximum` bound the number of its entries."""
 
@@ -195,7 +201,7 @@ class MapShape(Shape):
     maximum: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StructureShape(Shape):
     """Named members, in the model's order.
 

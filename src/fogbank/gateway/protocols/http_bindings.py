@@ -32,9 +32,12 @@ HeaderPairs = list[tuple[str, str]]
 
 
 class BindingReader:
-    """Reads the members of an input that are outside the body."""
+    """Reads the members of an input that are outside the body.
 
-    def __init__(self, shape: StructureShape) -> None:
+    `uri` is the operation's template: what it says of the query string is not the caller's.
+    """
+
+    def __init__(self, shape: StructureShape, uri: str) -> None:
         self._labels: list[tuple[str, str, ReadText]] = []
         self._params: list[tuple[str, str, ReadText, bool]] = []
         self._param_maps: list[tuple[str, MapShape]] = []
@@ -42,7 +45,8 @@ class BindingReader:
         self._header_maps: list[tuple[str, str]] = []
         for name, member in shape.members.items():
             self._bind(name, member)
-        self._named = frozenset(key for _, key, _, _ in self._params)
+        literals = (part.partition("=")[0] for part in uri.partition("?")[2].split("&"))
+        self._named = frozenset([*literals, *(key for _, key, _, _ in self._params)])
 
     def _bind(self, name: str, member: Member) -> None:
         shape = member.shape

@@ -36,16 +36,20 @@ class _Route:
     query: tuple[tuple[str, str | None], ...]
     headers: tuple[str, ...]
     params: tuple[str, ...]
+    deprecated: bool
 
     def fits(self, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         return (
             method == self.method
             and all(key in query and (want is None or query[key] == want) for key, want in self.query)
             and all(name in headers for name in self.headers)
+            and all(name in query for name in self.params)
         )
 
-    def weight(self, query: Mapping[str, str]) -> tuple[int, int, int]:
-        return len(self.query), len(self.headers), sum(name in query for name in self.params)
+    @property
+    def weight(self) -> tuple[int, int, bool]:
+        """How much a request must have for this operation to be meant; of two alike the newer is."""
+        return len(self.query) + len(self.params), len(self.headers), not self.deprecated
 
 
 @dataclass(slots=True)
@@ -74,18 +78,16 @@ class HttpRoutes:
         else:
             trimmed = segments if segments != [""] else []
         present = dict(_pairs(query))
-        best: tuple[tuple[int, int, int], _Route, list[str]] | None = None
+        best: tuple[_Route, list[str]] | None = None
         for routes, values in self._walk(self._root, trimmed, segments, 0, []):
             for route in routes:
-                if route.fits(method, present, headers):
-                    weight = route.weight(present)
-                    if best is None or weight > best[0]:
-                        best = (weight, route, values)
+                if route.fits(method, present, headers) and (best is None or route.weight > best[0].weight):
+                    best = (route, values)
             if best is not None:
                 break
         if best is None:
             return None
-        _, route, values = best
+        route, values = best
         labels = {name: _decode(value) for name, value in zip(route.labels, values, strict=True)}
         return Match(route.operation, labels)
 
@@ -126,26 +128,32 @@ class HttpRoutes:
                 node = node.words.setdefault(segment, _Node())
         headers, params = _required(operation)
         route = _Route(
-            operation.name, operation.http.method, tuple(labels), tuple(_literals(literals)), headers, params
+            operation.name,
+            operation.http.method,
+            tuple(labels),
+            tuple(_literals(literals)),
+            headers,
+            params,
+            operation.deprecated,
         )
         (node.greedy if greedy else node.routes).append(route)
 
 
 def _required(operation: OperationModel) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The headers without which an operation is not meant, and the query parameters that speak for it.
+    """The headers and query parameters without which an operation of S3 is not meant.
 
-    S3 tells CopyObject from PutObject by a header, UploadPart by parameters.
+    S3 tells CopyObject from PutObject by a header, AbortMultipartUpload from DeleteObject by a parameter. In
+    other services they make no difference, and a request without them is to be told what it lacks.
     """
-    headers, params = [], []
-    if operation.input is not None:
+    headers: list[str] = []
+    params: list[str] = []
+    if operation.input is not None and operation.service == "s3":
         for name in operation.input.required:
             member = operation.input.members[name]
             if member.location is Location.HEADER:
                 headers.append(member.wire_name.lower())
             elif member.location is Location.QUERY:
                 params.append(member.wire_name)
-    if operation.service != "s3":
-        headers = []
     return tuple(headers), tuple(params)
 
 

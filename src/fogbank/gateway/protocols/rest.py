@@ -64,7 +64,7 @@ class RestCodec(ProtocolCodec):
         shape = operation.input
         if shape is None:
             return lambda _request, _labels: {}
-        bindings = BindingReader(shape)
+        bindings = BindingReader(shape, operation.http.uri)
         read_body = self._body_reader(shape)
 
         def decode(request: HttpRequest, labels: Mapping[str, str]) -> dict[str, Any]:

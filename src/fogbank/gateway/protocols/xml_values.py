@@ -122,6 +122,12 @@ class XmlReaders:
         return read_map
 
 
+def _namespace(member: Member) -> XmlNamespace | None:
+    shape = member.shape
+    own = shape.xml_namespace if isinstance(shape, StructureShape) else None
+    return member.xml_namespace or own
+
+
 def attributes_of(namespace: XmlNamespace | None) -> str:
     """The attribute that declares a namespace, with a leading space."""
     if namespace is None:
@@ -177,7 +183,7 @@ class XmlWriters:
     def members(self, members: Mapping[str, Member]) -> Callable[[Any, list[str]], None]:
         """The writer of members without an element around them, in the model's order."""
         fields = [
-            (name, member.wire_name, attributes_of(member.xml_namespace), self.of(member))
+            (name, member.wire_name, attributes_of(_namespace(member)), self.of(member))
             for name, member in members.items()
             if not member.xml_attribute
         ]
@@ -192,7 +198,7 @@ class XmlWriters:
 
     def _list(self, shape: ListShape, *, flat: bool) -> WriteElement:
         item_tag = shape.member.location_name or "member"
-        item_extra = attributes_of(shape.member.xml_namespace)
+        item_extra = attributes_of(_namespace(shape.member))
         write: WriteElement
 
         def write_list(value: Any, tag: str, extra: str, out: list[str]) -> None:
