@@ -312,3 +312,18 @@ class TestGroups:
         await scheduler("DeleteSchedule", Name="s", ClientToken="gone")
         with pytest.raises(ApiError, match="does not exist"):
             await scheduler("DeleteSchedule", Name="s")
+
+
+async def test_a_schedule_that_cannot_be_read_any_more_does_not_stop_the_others(
+    cloud: LocalCloud, clock: VirtualClock, scheduler: Caller
+) -> None:
+    """As when a machine's time zone database loses a zone."""
+    await scheduler("CreateSchedule", **settings("cron(* * * * ? *)"))
+    await scheduler("CreateSchedule", **settings("cron(* * * * ? *)") | {"Name": "lost"})
+
+    lose_it = """
+    UPDATE scheduler_schedules SET settings = REPLACE(settings, '"UTC"', '"Lost/Zone"') WHERE name = 'lost'
+    """
+    await cloud.storage.transact(lambda tx: tx.execute(lose_it))
+    await clock.advance(3 * MINUTE)
+    assert len(await messages(cloud)) == 3

@@ -12,7 +12,7 @@ from fogbank.core.patterns._grammar import Branch, parse
 from fogbank.core.patterns._matching import compile_branch, plain
 from fogbank.core.patterns._values import Test
 
-_CACHED = 4096
+_CACHED = 1024
 """Compiled patterns that are kept, by their text."""
 
 

@@ -6,6 +6,7 @@ its caller is answered. A load that a change overtakes is used once and not kept
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from fogbank.core.patterns import RuleIndex, compile_pattern
+from fogbank.core.errors import ApiError
+from fogbank.core.patterns import InvalidPatternError, RuleIndex, compile_pattern
 from fogbank.core.trace import Trace
 from fogbank.delivery import Message
 from fogbank.services.events import storage as rows
@@ -21,6 +23,8 @@ from fogbank.services.events._inputs import Occurrence
 from fogbank.services.events._targets import FORWARD, CompiledTarget, compile_target, is_archive
 from fogbank.services.events.model import Archive, BusKey, Rule, Target
 from fogbank.storage import Storage, Tx
+
+_log = logging.getLogger("fogbank.events")
 
 MAX_KEPT = 2_000
 """Buses whose rules are kept compiled."""
@@ -111,9 +115,13 @@ def compile_bus(
     for rule in rules:
         if not (rule.enabled and rule.pattern and rule.id in targets):
             continue
-        archive = archives.get(rule.id)
-        compiled[rule.id] = compile_rule(rule, targets[rule.id], archive)
-        patterns.append((rule.id, compile_pattern(rule.pattern)))
+        try:
+            pattern = compile_pattern(rule.pattern)
+            compiled[rule.id] = compile_rule(rule, targets[rule.id], archives.get(rule.id))
+        except (ApiError, InvalidPatternError):  # one that an earlier version took must not stop the whole bus
+            _log.exception("%s cannot be matched any more; put it again", rule.arn)
+            continue
+        patterns.append((rule.id, pattern))
     return CompiledBus(key, RuleIndex(patterns), compiled)
 
 

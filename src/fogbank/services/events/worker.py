@@ -6,12 +6,15 @@ still to do.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import msgspec
 
 from fogbank.core.clock import Clock
+from fogbank.core.errors import ApiError
 from fogbank.core.ids import Ids
+from fogbank.core.schedule import InvalidExpressionError
 from fogbank.core.trace import Trace
 from fogbank.delivery import Delivery
 from fogbank.services.events import storage as rows
@@ -19,6 +22,8 @@ from fogbank.services.events._router import Router, compile_rule, encode, route,
 from fogbank.services.events._schedules import last_fire, next_fire
 from fogbank.services.events.model import BusKey, Replay, ReplayState, scheduled_event, timestamp
 from fogbank.storage import Storage, Tx
+
+_log = logging.getLogger("fogbank.events")
 
 RULES_TOPIC = "events.schedules"
 REPLAYS_TOPIC = "events.replays"
@@ -48,15 +53,21 @@ class RuleTimer:
     async def _fire(self, tx: Tx) -> float | None:
         now = self._clock.millis()
         for rule, due in await rows.due_rules(tx, now, _AT_ONCE):
-            moment = last_fire(rule, due, now)
-            await rows.set_next_fire(tx, rule.id, next_fire(rule, moment))
-            compiled = compile_rule(rule, await rows.list_targets(tx, rule.id))
+            try:
+                moment = last_fire(rule, due, now)
+                following = next_fire(rule, moment)
+                compiled = compile_rule(rule, await rows.list_targets(tx, rule.id))
+            except (ApiError, InvalidExpressionError):
+                _log.exception("%s cannot be fired any more; put it again", rule.arn)
+                await rows.set_next_fire(tx, rule.id, None)
+                continue
+            await rows.set_next_fire(tx, rule.id, following)
             event = scheduled_event(rule, self._ids.uuid(), moment / 1000)
             trace = Trace.begin(self._clock, self._ids)
             for message in send(rule.bus, compiled, event, encode(event), trace, event["time"]):
                 await self._delivery.enqueue(tx, message)
-        following = await rows.next_fire(tx)
-        return None if following is None else following / 1000
+        waiting = await rows.next_fire(tx)
+        return None if waiting is None else waiting / 1000
 
 
 class Replayer:

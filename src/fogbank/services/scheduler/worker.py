@@ -6,6 +6,7 @@ crash each is either done or still to do.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 from fogbank.core.call import Principal
 from fogbank.core.clock import Clock
 from fogbank.core.ids import Ids
+from fogbank.core.schedule import InvalidExpressionError, UnknownZoneError
 from fogbank.core.trace import Trace
 from fogbank.delivery import Attempt, Delivery, Failure, Message, PermanentError
 from fogbank.delivery.targets import DEAD_LETTER_POLICY, TargetRoute
@@ -22,6 +24,8 @@ from fogbank.services.scheduler._targets import SOURCE, invocation, with_attempt
 from fogbank.services.scheduler._universal import PREFIX, parse_universal
 from fogbank.services.scheduler.model import last_missed, next_firing
 from fogbank.storage import Storage, Tx
+
+_log = logging.getLogger("fogbank.scheduler")
 
 TOPIC = "scheduler.schedules"
 _AT_ONCE = 200
@@ -46,11 +50,16 @@ class ScheduleTimer:
     async def _run(self, tx: Tx) -> float | None:
         now = self._clock.millis()
         for schedule, due in await rows.due_schedules(tx, now, _AT_ONCE):
-            moment = last_missed(schedule, due, now)
+            try:
+                moment = last_missed(schedule, due, now)
+                following = next_firing(schedule, moment, self._ids.fraction())
+            except (InvalidExpressionError, UnknownZoneError):
+                _log.exception("%s cannot be run any more; update it", schedule.arn)
+                await rows.set_firing(tx, schedule.id, None)
+                continue
             trace = Trace.begin(self._clock, self._ids)
             message = invocation(schedule, moment, self._ids.hex(16), trace, self._ids.uuid())
             await self._delivery.enqueue(tx, message)
-            following = next_firing(schedule, moment, self._ids.fraction())
             if following is None and schedule.deleted_after_completion:
                 await rows.delete_schedule(tx, schedule.id)
             else:
