@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.services.iam import storage
-from fogbank.services.iam._api.base import (
+from fogbank.services.iam._api.service import (
     IamService,
     attachable,
     check_policy_arn,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fogbank.services.iam import storage
-from fogbank.services.iam._api.base import (
+from fogbank.services.iam._api.service import (
     IamService,
     attachable,
     describe_role,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from fogbank.core.credentials import LONG_TERM, Credentials, new_access_key, new_secret_key
 from fogbank.core.scope import Scope
 from fogbank.services.iam import storage
-from fogbank.services.iam._api.base import (
+from fogbank.services.iam._api.roles import RoleOperations
+from fogbank.services.iam._api.service import (
     describe_group,
     describe_user,
     entity_of,
@@ -18,7 +19,6 @@ from fogbank.services.iam._api.base import (
     with_tags,
     without_tags,
 )
-from fogbank.services.iam._api.roles import RoleOperations
 from fogbank.services.iam.errors import DeleteConflictError, IamValidationError, NoSuchEntityError
 from fogbank.services.iam.model import (
     MAX_ACCESS_KEYS,

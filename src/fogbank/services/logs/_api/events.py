@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fogbank.core.paging import encode_token
 from fogbank.services.logs import storage
-from fogbank.services.logs._api.base import (
+from fogbank.services.logs._api.service import (
     EVERY_GROUP,
     LogsService,
     filter_pattern,

@@ -12,7 +12,7 @@ from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.core.errors import ApiError, NotImplementedByFogbank
 from fogbank.core.paging import cut_page, encode_token
 from fogbank.services.logs import storage
-from fogbank.services.logs._api.base import (
+from fogbank.services.logs._api.service import (
     LogsService,
     filter_pattern,
     group_of,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.core.paging import cut_page, encode_token
 from fogbank.services.logs import storage
-from fogbank.services.logs._api.base import (
+from fogbank.services.logs._api.service import (
     GROUP_PREFIX,
     LogsService,
     group_of,

@@ -8,7 +8,7 @@ import msgspec
 
 from fogbank.core.paging import cut_page, encode_token
 from fogbank.services.logs import storage
-from fogbank.services.logs._api.base import LogsService, position_of, refuse_parameters
+from fogbank.services.logs._api.service import LogsService, position_of, refuse_parameters
 from fogbank.services.logs.errors import InvalidParameterError, LimitExceededError, ResourceNotFoundError
 from fogbank.services.logs.model import MAX_RESOURCE_POLICIES
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fogbank.core.paging import cut_page, encode_token
 from fogbank.services.logs import storage
-from fogbank.services.logs._api.base import LogsService, group_name, group_of, position_of, stream_of
+from fogbank.services.logs._api.service import LogsService, group_name, group_of, position_of, stream_of
 from fogbank.services.logs.errors import InvalidParameterError, ResourceExistsError
 from fogbank.services.logs.model import Group, Position, Stream, check_unprotected
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fogbank.services.logs import storage
-from fogbank.services.logs._api.base import (
+from fogbank.services.logs._api.service import (
     EVERY_GROUP,
     LogsService,
     filter_pattern,

@@ -12,6 +12,7 @@ CREATE TABLE logs_groups (
     tags TEXT NOT NULL
 );
 CREATE UNIQUE INDEX logs_groups_by_name ON logs_groups (account, region, name);
+CREATE INDEX logs_groups_expiring ON logs_groups (id, retention_days) WHERE retention_days IS NOT NULL;
 
 CREATE TABLE logs_streams (
     id BIGSERIAL PRIMARY KEY,
