@@ -465,6 +465,20 @@ class TestRetention:
         await clock.advance(125)
         assert await rows(sqs) == 0
 
+    @pytest.mark.parametrize("wait", [0, 20])
+    async def test_a_receive_finds_what_is_behind_many_expired_messages(
+        self, sqs: Client, clock: VirtualClock, wait: int
+    ) -> None:
+        """In several transactions, none of which holds everybody up."""
+        queue = await sqs.create(MessageRetentionPeriod="60")
+        for _ in range(150):
+            await queue("SendMessageBatch", Entries=[{"Id": str(i), "MessageBody": "old"} for i in range(10)])
+        await clock.advance(59)
+        await queue.send("new")
+        await clock.advance(1)
+        assert await rows(sqs) == 1501
+        assert await queue.bodies(WaitTimeSeconds=wait) == ["new"]
+
     async def test_a_shorter_retention_counts_for_messages_that_are_there(
         self, sqs: Client, clock: VirtualClock
     ) -> None:

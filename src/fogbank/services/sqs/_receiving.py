@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fogbank.core.arn import Arn
 from fogbank.services.sqs._fifo.storage import FifoStorage
+from fogbank.services.sqs._messages import MAXIMUM_BATCH
 from fogbank.services.sqs.errors import OverLimitError, invalid_value
 from fogbank.services.sqs.model import MAXIMUM_IN_FLIGHT, Message, Queue, QueueKey, is_spent
 from fogbank.services.sqs.storage import SqsStorage
 from fogbank.storage import Tx
 
 _MAXIMUM_GAUGES = 10_000
+_ROUNDS = 100
+"""How often one receive looks again because what it found was expired or went to the dead-letter queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,13 @@ class Demand:
     attempt: str | None
     """A FIFO queue's ReceiveRequestAttemptId."""
     long_poll: bool
+
+
+class Taken(NamedTuple):
+    """What a receive took, each message as it stands afterwards, and whether there may be more."""
+
+    messages: list[Message]
+    more: bool
 
 
 class Receiver:
@@ -41,24 +53,24 @@ class Receiver:
         """Drop the bounds: the tables were emptied."""
         self._in_flight.clear()
 
-    async def receive(self, tx: Tx, queue: Queue, demand: Demand, now: int) -> list[Message]:
-        """Take what is visible, as it stands after the receive."""
+    async def receive(self, tx: Tx, queue: Queue, demand: Demand, now: int) -> Taken:
+        """Take what is visible."""
         visibility = queue.visibility_timeout if demand.visibility is None else demand.visibility
         if queue.fifo and demand.attempt is not None:
             repeated = await self._repeat(tx, queue, demand.attempt, visibility, now)
             if repeated:
-                return repeated
+                return Taken(repeated, more=False)
         limit = await self._room(tx, queue, demand, now)
         if limit <= 0:
-            return []
+            return Taken([], more=False)
         if not queue.fifo:
-            found = await self._standard(tx, queue, limit, visibility, now)
+            taken = await self._standard(tx, queue, limit, visibility, now)
         else:
-            found = await self._in_order(tx, queue, limit, visibility, now)
-            if found and demand.attempt is not None:
-                await self._fifo.keep_attempt(tx, queue, demand.attempt, found, now + visibility, now)
-        self._in_flight[queue.backlog] += len(found)
-        return found
+            taken = await self._in_order(tx, queue, limit, visibility, now)
+            if taken.messages and demand.attempt is not None:
+                await self._fifo.keep_attempt(tx, queue, demand.attempt, taken.messages, now + visibility, now)
+        self._in_flight[queue.backlog] += len(taken.messages)
+        return taken
 
     async def next_due(self, tx: Tx, queue: Queue, now: int) -> int | None:
         """When something becomes visible, if nothing else happens; milliseconds."""
@@ -88,19 +100,31 @@ class Receiver:
 
     # -- standard queues ----------------------------------------------
 
-    async def _standard(self, tx: Tx, queue: Queue, limit: int, visibility: int, now: int) -> list[Message]:
-        found: list[Message] = []
-        while len(found) < limit:
-            visible = await self._store.visible(tx, queue, limit - len(found), now)
-            if not visible:
-                break
+    async def _standard(self, tx: Tx, queue: Queue, limit: int, visibility: int, now: int) -> Taken:
+        async def look(width: int) -> list[Message]:
+            return await self._store.visible(tx, queue, width, now)
+
+        good, more = await self._good(tx, queue, limit, look, now)
+        if good:
+            await self._store.take(tx, good, now + visibility, now)
+        return Taken([_after_receive(message, now) for message in good], more)
+
+    async def _good(
+        self, tx: Tx, queue: Queue, limit: int, look: Callable[[int], Awaitable[list[Message]]], now: int
+    ) -> tuple[list[Message], bool]:
+        """Up to `limit` messages to hand out, and whether there may be more.
+
+        What is not to be handed out leaves the queue, so looking again finds what was behind it; after some rounds the
+        receive ends, so that a long row of expired messages does not hold everybody up.
+        """
+        width = limit
+        for _ in range(_ROUNDS):
+            visible = await look(width)
             good = await self._sort_out(tx, queue, visible, now)
-            if good:
-                await self._store.take(tx, good, now + visibility, now)
-                found += [_after_receive(message, now) for message in good]
-            if len(good) == len(visible) or (found and visibility == 0):
-                break  # there is no more; or what was taken is still visible and would be taken again
-        return found
+            if len(good) == len(visible):
+                return good[:limit], len(good) >= limit
+            width = MAXIMUM_BATCH
+        return good[:limit], True
 
     async def _sort_out(self, tx: Tx, queue: Queue, visible: list[Message], now: int) -> list[Message]:
         """Of visible messages those to hand out; the expired are deleted, those received too often already moved."""
@@ -136,30 +160,36 @@ class Receiver:
 
     # -- FIFO queues ----------------------------------------------
 
-    async def _in_order(self, tx: Tx, queue: Queue, limit: int, visibility: int, now: int) -> list[Message]:
+    async def _in_order(self, tx: Tx, queue: Queue, limit: int, visibility: int, now: int) -> Taken:
         found: list[Message] = []
+        seen: set[str] = set()
         while len(found) < limit:
-            groups = await self._fifo.open_groups(tx, queue, limit - len(found), now)
+            some = await self._fifo.open_groups(tx, queue, limit - len(found) + len(seen), now)
+            groups = [group for group in some if group not in seen]  # with a timeout of 0 groups stay open
             if not groups:
-                break
+                return Taken(found, more=False)
             for group in groups:
                 if len(found) < limit:
-                    found += await self._from_group(tx, queue, group, limit - len(found), visibility, now)
-            if found and visibility == 0:
-                break  # the groups are still open and would be received from again
-        return found
+                    taken = await self._from_group(tx, queue, group, limit - len(found), visibility, now)
+                    found += taken.messages
+                    if taken.more:
+                        return Taken(found, more=True)
+            seen.update(groups)
+        return Taken(found, more=True)
 
-    async def _from_group(
-        self, tx: Tx, queue: Queue, group: str, limit: int, visibility: int, now: int
-    ) -> list[Message]:
+    async def _from_group(self, tx: Tx, queue: Queue, group: str, limit: int, visibility: int, now: int) -> Taken:
         """Take from the head of an open group; whatever comes of it, the group's opening is right afterwards."""
-        head = await self._sort_out(tx, queue, await self._fifo.head(tx, queue, group, limit, now), now)
-        if not head:
+
+        async def look(width: int) -> list[Message]:
+            return await self._fifo.head(tx, queue, group, width, now)
+
+        good, more = await self._good(tx, queue, limit, look, now)
+        if good:
+            await self._store.take(tx, good, now + visibility, now)
+            await self._fifo.close_group(tx, queue, group, now + visibility)
+        else:
             await self._fifo.refresh(tx, queue, [group], now)
-            return []
-        await self._store.take(tx, head, now + visibility, now)
-        await self._fifo.close_group(tx, queue, group, now + visibility)
-        return [_after_receive(message, now) for message in head]
+        return Taken([_after_receive(message, now) for message in good], more)
 
     async def _repeat(self, tx: Tx, queue: Queue, attempt: str, visibility: int, now: int) -> list[Message]:
         """The messages of an earlier receive with the same attempt id, hidden anew; none if it must be made afresh.

@@ -75,7 +75,7 @@ DELETE_MESSAGE = "DELETE FROM sqs_messages WHERE sequence = $1 AND backlog = $2 
 DELETE_SEQUENCE = "DELETE FROM sqs_messages WHERE sequence = $1"
 FIND_MESSAGE = """
 SELECT visible_at, receives, received_at, fifo_group FROM sqs_messages
-WHERE sequence = $1 AND backlog = $2 AND message_id = $3
+WHERE sequence = $1 AND backlog = $2 AND message_id = $3 AND sent_at > $4
 """
 HIDE_MESSAGE = "UPDATE sqs_messages SET visible_at = $2 WHERE sequence = $1"
 RELEASE_MESSAGE = """
@@ -305,10 +305,10 @@ class SqsStorage:
         await tx.execute_many(DELETE_SEQUENCE, [(sequence,) for sequence in sequences])
 
     async def message_state(
-        self, tx: Tx, queue: Queue, sequence: int, message_id: str
+        self, tx: Tx, queue: Queue, sequence: int, message_id: str, now: int
     ) -> tuple[int, int, int | None, str | None] | None:
-        """Of a message: visible_at, receives, when it was last received, its FIFO group."""
-        row = await tx.fetch_one(FIND_MESSAGE, sequence, queue.backlog, message_id)
+        """Of a message that is kept: visible_at, receives, when it was last received, its FIFO group."""
+        row = await tx.fetch_one(FIND_MESSAGE, sequence, queue.backlog, message_id, now - queue.retention)
         return (row[0], row[1], row[2], row[3]) if row else None
 
     async def hide(self, tx: Tx, sequence: int, until: int) -> None:

@@ -9,7 +9,7 @@ from fogbank.core.call import Call, Reply
 from fogbank.services.sqs._api.base import SqsBase, queue_key
 from fogbank.services.sqs._lines import Look
 from fogbank.services.sqs._messages import check_receive, check_token
-from fogbank.services.sqs._receiving import Demand
+from fogbank.services.sqs._receiving import Demand, Taken
 from fogbank.services.sqs.errors import InvalidAttributeNameError, invalid_value
 from fogbank.services.sqs.model import Message, Queue, QueueKey, Selection, received_shape
 from fogbank.storage import Tx
@@ -55,7 +55,10 @@ class ReceivingOperations(SqsBase):
                 queue.topic, self.clock.time() + seconds, lambda: self._look(key, demand, due=True)
             )
         else:
-            found = (await self._look(key, demand, due=False)).found
+            look = await self._look(key, demand, due=False)
+            while look.found is None and look.more:
+                look = await self._look(key, demand, due=False)
+            found = look.found
         if found is None:
             return {}
         queue, messages = found
@@ -63,26 +66,26 @@ class ReceivingOperations(SqsBase):
 
     async def _look(self, key: QueueKey, demand: Demand, *, due: bool) -> Look[_Found]:
         """Take what is there; with `due` also find out when more becomes visible, if this was all."""
-        taken: list[Message] = []
+        taken = Taken([], more=False)
 
         async def body(tx: Tx) -> tuple[Queue, int | None]:
+            nonlocal taken
             queue = await self.store.get(tx, key)
             now = self.clock.millis()
-            taken.extend(await self.receiver.receive(tx, queue, demand, now))
-            exhausted = len(taken) < demand.limit
-            return queue, await self.receiver.next_due(tx, queue, now) if due and exhausted else None
+            taken = await self.receiver.receive(tx, queue, demand, now)
+            return queue, await self.receiver.next_due(tx, queue, now) if due and not taken.more else None
 
         try:
             queue, next_due = await self.kit.storage.transact(body)
         except asyncio.CancelledError:
-            if taken and demand.attempt is None:  # else the client can ask for the same messages again
-                self.spawn(self._give_back(key, taken))
+            if taken.messages and demand.attempt is None:  # else the client can ask for the same messages again
+                self.spawn(self._give_back(key, taken.messages))
             raise
-        if taken:
-            hidden = queue.visibility_timeout if demand.visibility is None else demand.visibility
-            self.lines.expect(queue.topic, (self.clock.millis() + hidden) / 1000)
-        more = len(taken) == demand.limit
-        return Look((queue, taken) if taken else None, more, None if next_due is None else next_due / 1000)
+        if not taken.messages:
+            return Look(None, taken.more, None if next_due is None else next_due / 1000)
+        hidden = queue.visibility_timeout if demand.visibility is None else demand.visibility
+        self.lines.expect(queue.topic, (self.clock.millis() + hidden) / 1000)
+        return Look((queue, taken.messages), taken.more, None if next_due is None else next_due / 1000)
 
     async def _give_back(self, key: QueueKey, messages: list[Message]) -> None:
         """Make messages visible again that were taken for a client that has gone in the meantime."""

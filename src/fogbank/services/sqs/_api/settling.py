@@ -116,10 +116,10 @@ class SettlingOperations(SqsBase):
         if not queue.fifo:
             await self.store.delete_message(tx, queue, receipt.sequence, receipt.message_id)
             return
-        state = await self.store.message_state(tx, queue, receipt.sequence, receipt.message_id)
+        now = self.clock.millis()
+        state = await self.store.message_state(tx, queue, receipt.sequence, receipt.message_id, now)
         if state is None:
             return
-        now = self.clock.millis()
         visible_at, receives, _, group = state
         if receives != receipt.receive or visible_at <= now:
             raise invalid_value("ReceiptHandle", handle, "The receipt handle has expired.")
@@ -130,14 +130,14 @@ class SettlingOperations(SqsBase):
     async def _change(self, tx: Tx, queue: Queue, entry: _Entry) -> None:
         seconds, handle = check_visibility(entry["VisibilityTimeout"]), entry["ReceiptHandle"]
         receipt = _receipt(queue, handle)
-        state = await self.store.message_state(tx, queue, receipt.sequence, receipt.message_id)
+        now = self.clock.millis()
+        state = await self.store.message_state(tx, queue, receipt.sequence, receipt.message_id, now)
         if state is None:
             raise invalid_value(
                 "ReceiptHandle",
                 handle,
                 "Message does not exist or is not available for visibility timeout change.",
             )
-        now = self.clock.millis()
         visible_at, receives, received_at, group = state
         if queue.fifo and (receives != receipt.receive or visible_at <= now):
             raise invalid_value("ReceiptHandle", handle, "The receipt handle has expired.")
