@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import BotoCoreError
 from tests.conftest import ServerProcess
 from tests.crash.functions import handled, prepare_function, publish_to_function
 from tests.crash.ledger import ALL, Ledger, Load, prepare, publish, send, verify
@@ -46,9 +48,14 @@ UNDER_LOAD = [
     ("delivery.before-attempt", 30),
     ("delivery.after-attempt", 30),
 ]
+MIGRATION = "storage.after-migration"
+FOGBANK = [sys.executable, "-m", "fogbank"]
+SLOW = pytest.mark.slow
+FAST = "storage.after-commit"
+FAST_AND_SLOW = [pytest.param(*each, marks=() if each[0] == FAST else SLOW) for each in UNDER_LOAD]
 
 
-@pytest.mark.parametrize(("point", "count"), UNDER_LOAD)
+@pytest.mark.parametrize(("point", "count"), FAST_AND_SLOW)
 def test_what_was_acknowledged_is_there_after_a_kill(new_server: NewServer, point: str, count: int) -> None:
     """Messages, deletions, items and events, from several clients at once."""
     server, places = arm(new_server, point, count, prepare)
@@ -83,13 +90,13 @@ def test_what_was_acknowledged_is_there_whenever_the_kill_comes(new_server: NewS
     verify(server, places, ledger)
 
 
-@pytest.mark.parametrize("point", ["storage.before-commit", "storage.after-commit"])
-def test_a_kill_during_the_first_start_is_no_obstacle_to_the_second(tmp_path: Path, point: str) -> None:
-    """Migrations are whole or not there."""
-    command = [sys.executable, "-m", "fogbank", "start", "--port", "0", "--data", str(tmp_path / "data")]
-    died = subprocess.run([*command, "--fault", point], capture_output=True, text=True, timeout=60, check=False)
-    assert died.returncode == -signal.SIGKILL
-    assert died.stdout == ""
+@pytest.mark.parametrize("count", [1, pytest.param(6, marks=SLOW)])
+def test_a_kill_during_the_first_start_is_no_obstacle_to_the_second(tmp_path: Path, count: int) -> None:
+    """Migrations are all there or none is."""
+    command = [*FOGBANK, "start", "--port", "0", "--data", str(tmp_path / "data")]
+    fault = f"{MIGRATION}:{count}"
+    died = subprocess.run([*command, "--fault", fault], capture_output=True, text=True, timeout=60, check=False)
+    assert (died.returncode, died.stdout) == (-signal.SIGKILL, "")
     server = ServerProcess(tmp_path / "data").start()
     try:
         prepare(server)
@@ -97,12 +104,7 @@ def test_a_kill_during_the_first_start_is_no_obstacle_to_the_second(tmp_path: Pa
         server.kill()
 
 
-STEPS = [
-    ("cloudformation.before-step", 1),
-    ("cloudformation.before-step", 3),
-    ("cloudformation.after-step", 1),
-    ("cloudformation.after-step", 3),
-]
+STEPS = [("cloudformation.before-step", 3), ("cloudformation.after-step", 2)]
 TEMPLATE = json.dumps(
     {
         "Resources": {
@@ -128,12 +130,13 @@ TEMPLATE = json.dumps(
 )
 
 
-@pytest.mark.parametrize(("point", "count"), STEPS)
+@pytest.mark.parametrize(("point", "count"), [STEPS[0], pytest.param(*STEPS[1], marks=SLOW)])
 def test_a_deployment_goes_on_after_a_kill(new_server: NewServer, point: str, count: int) -> None:
     """Nothing is made twice, nothing is forgotten, and the stack can be deleted."""
     server = new_server(environment={"FOGBANK_FAULT": f"{point}:{count}"})
     cloudformation = server.client("cloudformation")
-    cloudformation.create_stack(StackName="shop", TemplateBody=TEMPLATE)
+    with contextlib.suppress(BotoCoreError):  # small stacks are made at once: the answer may not get out
+        cloudformation.create_stack(StackName="shop", TemplateBody=TEMPLATE)
     fall(server)
     cloudformation = server.client("cloudformation")
     wait(cloudformation, "stack_create_complete")
@@ -154,7 +157,8 @@ def wait(cloudformation: Any, name: str, **request: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("point", "count"), [("delivery.before-attempt", 4), ("delivery.after-attempt", 4)])
+@SLOW
+@pytest.mark.parametrize(("point", "count"), [("delivery.after-attempt", 4), ("delivery.before-attempt", 4)])
 def test_every_accepted_event_reaches_its_function_after_a_kill(new_server: NewServer, point: str, count: int) -> None:
     """At least once: the function puts what it handled into a queue."""
     server, places = arm(new_server, point, count, prepare_function)
@@ -168,5 +172,5 @@ def test_every_accepted_event_reaches_its_function_after_a_kill(new_server: NewS
 
 def test_every_fault_point_is_killed_at() -> None:
     """A new point needs a test."""
-    tested = {point for point, _ in UNDER_LOAD} | {point for point, _ in STEPS}
+    tested = {MIGRATION} | {point for point, _ in UNDER_LOAD} | {point for point, _ in STEPS}
     assert tested == POINTS

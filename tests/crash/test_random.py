@@ -29,7 +29,7 @@ def kill_again_and_again(new_server: NewServer, kills: int, dice: random.Random)
 
 
 def test_nothing_is_lost_when_the_server_is_killed_under_load(new_server: NewServer) -> None:
-    kill_again_and_again(new_server, 3, random.Random(3))
+    kill_again_and_again(new_server, 2, random.Random(3))
 
 
 @pytest.mark.slow

@@ -275,3 +275,163 @@ def test_dlq_peek_into_an_ordinary_queue_names_those_that_are_meant(fogbank: Fog
     assert printed.code == Exit.NOT_FOUND
     assert "work is no dead-letter queue" in printed.err
     assert "there are: dead" in printed.err
+
+
+# -- deploy, stacks, destroy ----------------------------------------------------------------------------------------
+
+TEMPLATE = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Greeting:
+    Type: String
+    Default: hello
+Resources:
+  Greet:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: src/
+      Environment:
+        Variables:
+          GREETING: !Ref Greeting
+  Work:
+    Type: AWS::SQS::Queue
+  Bus:
+    Type: AWS::Events::EventBus
+    Properties:
+      Name: !Sub "${AWS::StackName}-bus"
+Outputs:
+  WorkUrl:
+    Value: !Ref Work
+    Description: Where work waits
+"""
+GREET = "import os\n\ndef handler(event, context):\n    return os.environ['GREETING']\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a template and its source."""
+    folder = tmp_path / "shop"
+    (folder / "src").mkdir(parents=True)
+    (folder / "template.yaml").write_text(TEMPLATE)
+    (folder / "src" / "app.py").write_text(GREET)
+    return folder
+
+
+def test_deploy_creates_then_changes_nothing_then_updates(fogbank: Fogbank, project: Path) -> None:
+    """The stack is named after the folder; parameters that are not given keep their values."""
+    made = fogbank("deploy", str(project), "--parameter", "Greeting=hi", "--tag", "team=a", "--json")
+    assert (made.code, made.document["name"], made.document["status"]) == (0, "shop", "CREATE_COMPLETE"), made.err
+    assert set(made.document["resources"]) == {"Greet", "GreetRole", "Work", "Bus"}
+    assert made.document["outputs"].keys() == {"WorkUrl"}
+    assert fogbank("invoke", "Greet").out.strip() == "hi"
+    assert fogbank("deploy", str(project), "--json").document["changed"] is False
+    (project / "src" / "app.py").write_text(GREET.replace("os.environ['GREETING']", "os.environ['GREETING'] + '!'"))
+    updated = fogbank("deploy", str(project / "template.yaml"), "--json")
+    assert (updated.document["changed"], updated.document["status"]) == (True, "UPDATE_COMPLETE")
+    assert fogbank("invoke", "shop/Greet").out.strip() == "hi!"
+
+
+def test_deploy_tells_people_what_stands(fogbank: Fogbank, project: Path) -> None:
+    printed = fogbank("deploy", str(project), "--stack", "other")
+    assert "other: 4 resources, deployed in" in printed.out
+    assert "WorkUrl" in printed.out
+    assert "create complete Work  (SQS::Queue)" in printed.err
+    assert "nothing has changed" in fogbank("deploy", str(project), "--stack", "other").out
+    listed = fogbank("stacks")
+    assert "other" in listed.out
+    assert "CREATE_COMPLETE" in listed.out
+    shown = fogbank("stacks", "other")
+    assert "Lambda::Function" in shown.out
+    assert fogbank("stacks", "other", "--json").document["outputs"].keys() == {"WorkUrl"}
+
+
+def test_names_of_a_stack_serve_every_command(fogbank: Fogbank, project: Path, server: ServerProcess) -> None:
+    """A queue, a bus and a function by their logical ids."""
+    url = fogbank("deploy", str(project), "--json").document["outputs"]["WorkUrl"]
+    assert fogbank("send", "Work", "hello").code == 0
+    assert server.client("sqs").receive_message(QueueUrl=url)["Messages"][0]["Body"] == "hello"
+    assert fogbank("publish", "{}", "--bus", "Bus").code == 0
+    fogbank("invoke", "Greet")
+    assert "START RequestId" in fogbank("logs", "Greet").out
+
+
+def test_a_logical_id_in_two_stacks_needs_the_stacks_name(fogbank: Fogbank, project: Path) -> None:
+    for name in ("one", "two"):
+        assert fogbank("deploy", str(project), "--stack", name).code == 0
+    printed = fogbank("send", "Work", "x")
+    assert printed.code == Exit.NOT_FOUND
+    assert "name the stack: one/Work or two/Work" in printed.err
+    assert fogbank("send", "two/Work", "x").code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("AWS::SQS::Queue", "AWS::SQS::Kew"), "there is no resource type AWS::SQS::Kew"),
+        (("app.handler", "app.handel"), "app.py has no handel"),
+        (("app.handler", "other.handler"), "other.py, which does not exist"),
+        (("CodeUri: src/", "CodeUri: source/"), "source/ does not exist"),
+        (("Resources:", "Resources: ]"), "not well-formed"),
+        (("!Ref Work", "!Ref Wrok"), "Wrok"),
+        (("Runtime: python3.12", "Runtime: ruby3.3"), "ruby3.3"),
+        (("AWS::SQS::Queue", "AWS::EC2::VPC"), "AWS::EC2::VPC"),
+    ],
+)
+def test_a_wrong_template_is_told_before_anything_is_made(
+    fogbank: Fogbank, project: Path, server: ServerProcess, change: tuple[str, str], words: str
+) -> None:
+    """What is wrong, where, and no traceback; nothing stands afterwards."""
+    path = project / "template.yaml"
+    path.write_text(TEMPLATE.replace(*change, 1))
+    printed = fogbank("deploy", str(project))
+    assert printed.code in (Exit.INVALID, Exit.FAILED), printed.err
+    assert words in printed.err
+    assert "Traceback" not in printed.err
+    assert "where:" in printed.err
+    assert "QueueUrls" not in server.client("sqs").list_queues()
+    assert server.client("lambda").list_functions()["Functions"] == []
+
+
+def test_a_deployment_that_fails_is_rolled_back_and_can_be_mended(
+    fogbank: Fogbank, project: Path, server: ServerProcess
+) -> None:
+    """The next deployment replaces what was rolled back."""
+    server.client("events").create_event_bus(Name="shop-bus")
+    printed = fogbank("deploy", str(project))
+    assert printed.code == Exit.FAILED
+    assert "shop is ROLLBACK_COMPLETE" in printed.err
+    assert "Bus (AWS::Events::EventBus)" in printed.err
+    assert "fogbank stacks shop" in printed.err
+    server.client("events").delete_event_bus(Name="shop-bus")
+    mended = fogbank("deploy", str(project))
+    assert mended.code == 0
+    assert "deleted and created anew" in mended.err
+
+
+def test_no_template_is_told(fogbank: Fogbank, tmp_path: Path) -> None:
+    printed = fogbank("deploy", str(tmp_path))
+    assert printed.code == Exit.INVALID
+    assert "there is no template in" in printed.err
+    assert fogbank("deploy", str(tmp_path / "none.yaml")).code == Exit.INVALID
+
+
+@pytest.mark.parametrize("name", ["9lives", "a_b", ""])
+def test_a_stacks_name_is_checked(fogbank: Fogbank, project: Path, name: str) -> None:
+    printed = fogbank("deploy", str(project), "--stack", name)
+    assert printed.code == Exit.USAGE
+    assert "--stack NAME" in printed.err
+
+
+def test_destroy_needs_a_yes(fogbank: Fogbank, project: Path, server: ServerProcess) -> None:
+    fogbank("deploy", str(project))
+    refused = fogbank("destroy", "shop")
+    assert refused.code == Exit.USAGE
+    assert "add --yes" in refused.err
+    assert fogbank("destroy", "shop", "--yes", "--json").document["status"] == "DELETE_COMPLETE"
+    assert "QueueUrls" not in server.client("sqs").list_queues()
+    gone = fogbank("destroy", "shop", "--yes")
+    assert gone.code == Exit.NOT_FOUND
+    assert "there is no stack 'shop'" in gone.err

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +36,7 @@ class Connection:
     def __init__(self, options: Options) -> None:
         self.endpoint = options.address
         self.region = options.region_name
-        self._keys = options.keys
-        self._session = boto3.Session(
-            aws_access_key_id=self._keys[0], aws_secret_access_key=self._keys[1], region_name=self.region
-        )
+        self._session = _session(*options.keys, self.region)
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
@@ -62,6 +59,12 @@ class Connection:
         except (OSError, ValueError):
             return None
         return found if isinstance(found, dict) else None
+
+
+@functools.lru_cache(maxsize=8)
+def _session(access_key: str, secret_key: str, region: str) -> boto3.Session:
+    """A session keeps the service models that it has read."""
+    return boto3.Session(aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region)
 
 
 class ServerCommand(LocalCommand):

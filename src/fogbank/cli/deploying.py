@@ -229,10 +229,12 @@ class Stacks:
 
 
 def _arguments(request: Request) -> dict[str, Any]:
-    return {
+    arguments = {
         "StackName": request.stack,
         **request.template,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in request.parameters.items()],
         "Capabilities": CAPABILITIES,
-        "Tags": [{"Key": k, "Value": v} for k, v in request.tags.items()],
     }
+    if request.tags:  # an empty list would take away those that the stack has
+        arguments["Tags"] = [{"Key": k, "Value": v} for k, v in request.tags.items()]
+    return arguments

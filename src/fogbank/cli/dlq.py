@@ -95,7 +95,7 @@ def redrive(context: click.Context, queue: str, limit: int | None) -> int:
     kinds = {owner.kind for owner in found.owners}
     moved, kept = 0, 0
     if kinds - {OwnerKind.QUEUE}:
-        moved, kept = _deliver_again(connection, output, found, limit)
+        moved, kept = _deliver_again(connection, output, found, min(limit or found.messages, found.messages))
     if OwnerKind.QUEUE in kinds and (kept or kinds == {OwnerKind.QUEUE}):
         moved += _move(connection, output, found)
         kept = 0
@@ -199,16 +199,17 @@ def _show(output: Output, letter: DeadLetter, log: str | None) -> None:
         output.line(f"  {name:<9}{value}")
 
 
-def _deliver_again(
-    connection: Connection, output: Output, queue: DeadLetterQueue, limit: int | None
-) -> tuple[int, int]:
-    """Give each event again to what failed on it; how many went, and how many do not say where they failed."""
+def _deliver_again(connection: Connection, output: Output, queue: DeadLetterQueue, limit: int) -> tuple[int, int]:
+    """Give each event again to what failed on it; how many went, and how many do not say where they failed.
+
+    At most `limit` messages are looked at: what fails again comes back while this runs.
+    """
     sqs = connection.client("sqs")
     sent = 0
     kept: list[dict[str, Any]] = []
     try:
-        while limit is None or sent < limit:
-            batch = _receive(connection, str(queue.url), visibility=_HOLD, limit=10 if limit is None else limit - sent)
+        while sent + len(kept) < limit:
+            batch = _receive(connection, str(queue.url), visibility=_HOLD, limit=limit - sent - len(kept))
             if not batch:
                 break
             for message in batch:

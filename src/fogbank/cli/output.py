@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-
 _UNFOLDED = 10_000
 
 
@@ -43,7 +42,7 @@ class Output:
             self._progress.print(Text(text, style=style or ""))
 
     def pairs(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        """Names with values that are made to be copied: never folded. What explains them is left out if it is too wide."""
+        """Names with values that are made to be copied: never folded. A note that does not fit is left out."""
         listed = list(rows)
         width = max((len(name) for name, _, _ in listed), default=0)
         for name, value, note in listed:

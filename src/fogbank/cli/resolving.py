@@ -48,7 +48,8 @@ def named(
     `others` lists what there is of the kind, for the message when nothing fits.
     """
     try:
-        return use(name)
+        if "/" not in name or name.startswith("arn:"):  # a slash is that of STACK/LOGICAL: no own name has one
+            return use(name)
     except ClientError as error:
         if error_code(error) not in kind.missing:
             raise
@@ -71,7 +72,7 @@ def _physical(connection: Connection, kind: Kind, name: str) -> str | None:
         raise Failure(
             Exit.NOT_FOUND,
             f"{len(found)} stacks have a {kind.title} {logical}",
-            do=f"name the stack: {' or '.join(f'{owner}/{logical}' for owner, _ in found)}",
+            do=f"name the stack: {' or '.join(sorted(f'{owner}/{logical}' for owner, _ in found))}",
         )
     return str(found[0][1]["PhysicalResourceId"]) if found else None
 

@@ -116,15 +116,16 @@ class _Session:
 
     def follow(self, stop: threading.Event, child: ServerChild | None, *, watch: bool) -> None:
         """Show logs and deploy changes until it is told to stop."""
-        due = 0.0
+        logs = threading.Thread(target=self._follow_logs, args=(stop,), daemon=True)
+        if self._logs:
+            logs.start()
         while not stop.wait(LOOK):
             if child is not None and not child.running:
                 raise Failure(Exit.UNREACHABLE, "the server has ended", do="start again with: fogbank up")
             if watch and (changed := self._watch.changed()):
                 self._again(changed)
-            if self._logs and self._clock.monotonic() >= due:
-                self._show_logs()
-                due = self._clock.monotonic() + POLL
+        if self._logs:
+            logs.join()
 
     def _again(self, changed: list[Path]) -> None:
         """Deploy after a change; what is wrong is told, and the next change is waited for."""
@@ -164,7 +165,16 @@ class _Session:
                 tail = Tail(self._connection, f"/aws/lambda/{function}", self._start)
                 self._tails[function] = (resource["LogicalResourceId"], tail)
 
-    def _show_logs(self) -> None:
-        for label, tail in self._tails.values():
-            for event in tail.read():
-                show(self._output, event, label=label)
+    def _follow_logs(self, stop: threading.Event) -> None:
+        """Beside the watch, so that neither waits for the other. A look that fails is followed by the next."""
+        while not stop.wait(POLL):
+            for label, tail in list(self._tails.values()):
+                try:
+                    with in_words(self._connection.endpoint):
+                        events = tail.read()
+                except Failure as failure:
+                    if failure.code is not Exit.UNREACHABLE:
+                        self._output.progress(f"the log of {label} cannot be read: {failure.what}", "red")
+                    break
+                for event in events:
+                    show(self._output, event, label=label)

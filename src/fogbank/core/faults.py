@@ -11,6 +11,7 @@ import signal
 
 POINTS = frozenset(
     {
+        "storage.after-migration",
         "storage.before-commit",
         "storage.after-commit",
         "gateway.before-answer",

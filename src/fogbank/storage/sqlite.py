@@ -391,6 +391,7 @@ class SqliteStorage:
                             "INSERT INTO migrations VALUES (?, ?, ?, ?)",
                             (package.package, file.number, file.name, file.checksum),
                         )
+                        faults.point("storage.after-migration")
                     elif known != file.checksum:
                         raise StorageError(
                             f"migration {package.package}/{file.number:04d}_{file.name} was changed after it "
