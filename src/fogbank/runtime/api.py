@@ -64,11 +64,14 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_api",
         "_body",
+        "_broken",
         "_closed",
         "_headers",
+        "_held",
         "_oversized",
         "_parser",
         "_pending",
+        "_reading",
         "_size",
         "_transport",
         "_url",
@@ -82,6 +85,9 @@ class Connection(asyncio.Protocol):
         self._pending: deque[ApiRequest] = deque()
         self._waiting = False
         self._closed = False
+        self._reading = False
+        self._broken = False
+        self._held = b""
         self._begin()
 
     def _begin(self) -> None:
@@ -98,11 +104,17 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
+        self._reading = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            self._waiting = True
+            self._broken = True
             self.answer(400, b'{"errorMessage":"malformed request","errorType":"InvalidRequest"}')
+            self._waiting = False
+        self._reading = False
+        if self._held and not self._waiting:
+            self._write(b"")
+        if self._broken:
             self.close()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
@@ -154,9 +166,7 @@ class Connection(asyncio.Protocol):
 
     def answer(self, status: int, body: bytes, headers: bytes = b"", content_type: bytes = b"application/json") -> None:
         """Answer the request under way, in one segment; then the next one that came meanwhile is asked."""
-        if self._transport is None or self._closed:
-            return
-        self._transport.write(
+        self._write(
             b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n%s"
             % (status, _REASONS.get(status, b"-"), content_type, len(body), headers, body)
         )
@@ -164,6 +174,17 @@ class Connection(asyncio.Protocol):
             self._api.asked(self, self._pending.popleft())
         else:
             self._waiting = False
+
+    def _write(self, data: bytes) -> None:
+        """Send, but hold back what a client that already asks for the next event need not be woken for."""
+        if self._transport is None or self._closed:
+            return
+        data = self._held + data
+        if self._reading:
+            self._held = data
+            return
+        self._held = b""
+        self._transport.write(data)
 
     def accept(self) -> None:
         """Answer 202."""

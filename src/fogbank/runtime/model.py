@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from fogbank.core.scope import Scope
 
@@ -120,9 +121,8 @@ class Credentials:
     session_token: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One log event: clock milliseconds and text without its line end."""
+class LogLine(NamedTuple):
+    """One log event: clock milliseconds and text without its line end. A tuple: several are made for every event."""
 
     time: int
     text: str

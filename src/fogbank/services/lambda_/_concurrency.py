@@ -5,16 +5,31 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.h
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass
 
 from fogbank.core.scope import Scope
 from fogbank.services.lambda_ import storage as rows
-from fogbank.services.lambda_._targets import Target
 from fogbank.services.lambda_.errors import ThrottleReason, TooManyRequestsError
 from fogbank.storage import Storage, Tx
 
 MIN_UNRESERVED = 100
 """Concurrency that no reservation may take from the functions without one."""
+
+
+@dataclass(slots=True)
+class AccountLoad:
+    """What runs in an account and region without a reservation, and the sum of the reservations (`None`: unknown)."""
+
+    running: int = 0
+    reserved: int | None = None
+
+
+@dataclass(slots=True)
+class FunctionLoad:
+    """What runs of a function, all its versions together."""
+
+    account: AccountLoad
+    running: int = 0
 
 
 class Concurrency:
@@ -23,49 +38,57 @@ class Concurrency:
     def __init__(self, storage: Storage, limit: int) -> None:
         self.limit = limit
         self._storage = storage
-        self._running: Counter[tuple[Scope, str]] = Counter()
-        self._unreserved: Counter[Scope] = Counter()
-        self._reserved: dict[Scope, int] = {}
+        self._accounts: dict[Scope, AccountLoad] = {}
+        self._functions: dict[tuple[Scope, str], FunctionLoad] = {}
 
     @property
     def floor(self) -> int:
         """What must stay unreserved: 100, or nothing where the limit is itself so small."""
         return MIN_UNRESERVED if self.limit > MIN_UNRESERVED else 0
 
+    def load(self, scope: Scope, name: str) -> FunctionLoad:
+        """The one load of a function, however often it is asked for."""
+        found = self._functions.get((scope, name))
+        if found is None:
+            account = self._accounts.setdefault(scope, AccountLoad())
+            found = self._functions[scope, name] = FunctionLoad(account)
+        return found
+
     async def learn(self, scope: Scope) -> None:
         """Know the sum of an account's reservations."""
-        if scope not in self._reserved:
-            _, _, reserved = await self._storage.read(lambda tx: rows.usage(tx, scope))
-            self._reserved[scope] = reserved
+        _, _, reserved = await self._storage.read(lambda tx: rows.usage(tx, scope))
+        self._accounts.setdefault(scope, AccountLoad()).reserved = reserved
 
-    def enter(self, target: Target) -> None:
-        """Take a place for one event; `TooManyRequestsError` if there is none. Ask `learn` first."""
-        scope = target.function[0]
-        if target.reserved is not None:
-            if self._running[target.function] >= target.reserved:
+    def enter(self, load: FunctionLoad, reserved: int | None) -> None:
+        """Take a place for one event; `TooManyRequestsError` if there is none."""
+        if reserved is not None:
+            if load.running >= reserved:
                 raise TooManyRequestsError(ThrottleReason.FUNCTION)
         else:
-            if self._unreserved[scope] >= self.limit - self._reserved.get(scope, 0):
+            account = load.account
+            if account.running >= self.limit - (account.reserved or 0):
                 raise TooManyRequestsError(ThrottleReason.ACCOUNT)
-            self._unreserved[scope] += 1
-        self._running[target.function] += 1
+            account.running += 1
+        load.running += 1
 
-    def leave(self, target: Target) -> None:
+    @staticmethod
+    def leave(load: FunctionLoad, reserved: int | None) -> None:
         """Give the place back."""
-        self._running[target.function] -= 1
-        if self._running[target.function] <= 0:
-            del self._running[target.function]
-        if target.reserved is None:
-            self._unreserved[target.function[0]] -= 1
+        load.running -= 1
+        if reserved is None:
+            load.account.running -= 1
 
     def changed(self, tx: Tx, scope: Scope) -> None:
         """Say in a transaction that it changes a reservation."""
+        tx.after_commit(lambda: self._forget(scope))
 
-        def forget() -> None:
-            self._reserved.pop(scope, None)
-
-        tx.after_commit(forget)
+    def _forget(self, scope: Scope) -> None:
+        account = self._accounts.get(scope)
+        if account is not None:
+            account.reserved = None
 
     def forget(self) -> None:
-        """Forget the reservations."""
-        self._reserved.clear()
+        """Forget the reservations, and functions of which nothing runs."""
+        for account in self._accounts.values():
+            account.reserved = None
+        self._functions = {key: load for key, load in self._functions.items() if load.running}

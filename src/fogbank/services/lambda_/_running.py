@@ -53,9 +53,10 @@ class Runner:
 
     async def run(self, target: Target, event: Event) -> Outcome:
         """Run one event. Raises `TooManyRequestsError`, and ours for what cannot be started."""
-        if target.reserved is None:
-            await self._concurrency.learn(target.function[0])
-        self._concurrency.enter(target)
+        load, reserved = target.load, target.reserved
+        if reserved is None and load.account.reserved is None:
+            await self._concurrency.learn(target.version.scope)
+        self._concurrency.enter(load, reserved)
         try:
             return await self._runtime.invoke(target.version, event)
         except EnvironmentLimitError:
@@ -65,7 +66,7 @@ class Runner:
         except StartError as error:
             raise OverloadedError(str(error)) from error
         finally:
-            self._concurrency.leave(target)
+            self._concurrency.leave(load, reserved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from fogbank.core.scope import Scope
 from fogbank.runtime import FunctionVersion, LogFormat, Logging
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._code import CodeStore
+from fogbank.services.lambda_._concurrency import Concurrency, FunctionLoad
 from fogbank.services.lambda_._names import LATEST, FunctionRef, is_version, version_number
 from fogbank.services.lambda_.errors import FunctionNotFoundError
 from fogbank.services.lambda_.model import (
@@ -38,7 +39,7 @@ class Target:
     executed: str
     arn: str
     """The function's ARN, without qualifier."""
-    function: tuple[Scope, str]
+    load: FunctionLoad
     reserved: int | None
 
 
@@ -59,8 +60,9 @@ class Resolution:
 class Targets:
     """Resolves references to functions."""
 
-    def __init__(self, storage: Storage, code: CodeStore) -> None:
+    def __init__(self, storage: Storage, code: CodeStore, concurrency: Concurrency) -> None:
         self._storage = storage
+        self._concurrency = concurrency
         self._code = code
         self._known: dict[tuple[Scope, str], dict[str | None, Resolution]] = {}
         self._generation = 0
@@ -92,7 +94,7 @@ class Targets:
             version=runnable(version, task, layers),
             executed=version.text,
             arn=version.ref.arn,
-            function=(version.ref.scope, version.ref.name),
+            load=self._concurrency.load(version.ref.scope, version.ref.name),
             reserved=function.reserved,
         )
 

@@ -45,8 +45,8 @@ class LambdaBase(Service):
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._code = CodeStore(kit.blobs, kit.config.data / "lambda")
-        self._targets = Targets(kit.storage, self._code)
         self._concurrency = Concurrency(kit.storage, kit.config.max_environments)
+        self._targets = Targets(kit.storage, self._code, self._concurrency)
         self._logs = LogBuffer(kit.cloud, kit.clock)
 
     def _location(self, code: Code) -> str:
