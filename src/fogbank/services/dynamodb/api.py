@@ -11,11 +11,11 @@ from fogbank.core.validation import Constraint, Problem, describe
 from fogbank.services.dynamodb._api.batches import BatchOperations
 from fogbank.services.dynamodb._api.queries import QueryOperations
 from fogbank.services.dynamodb._api.settings import SettingOperations
+from fogbank.services.dynamodb._api.statements import StatementOperations
 from fogbank.services.dynamodb._api.tables import TableOperations
-from fogbank.services.dynamodb._api.transactions import TransactionOperations
 
 
-class DynamoDb(TableOperations, SettingOperations, QueryOperations, BatchOperations, TransactionOperations):
+class DynamoDb(TableOperations, SettingOperations, QueryOperations, BatchOperations, StatementOperations):
     """Amazon DynamoDB."""
 
     name: ClassVar[str] = "dynamodb"

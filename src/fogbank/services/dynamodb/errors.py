@@ -8,6 +8,7 @@
     ├── ConditionalCheckFailedException       the condition does not hold; carries Item when asked to
     ├── TransactionCanceledException          carries one reason for each action
     ├── IdempotentParameterMismatchException  the token was used with another request
+    ├── DuplicateItemException                a PartiQL INSERT met an item with its key
     ├── TableNotFoundException                the same as ResourceNotFound, for backups
     ├── PolicyNotFoundException               no resource-based policy, or not that revision of it
     ├── TrimmedDataAccessException            (streams) the records are older than a day
@@ -71,6 +72,15 @@ class IdempotentParameterMismatchError(ApiError):
     """A `ClientRequestToken` came back with another request within ten minutes."""
 
     code = "IdempotentParameterMismatchException"
+
+
+class DuplicateItemError(ApiError):
+    """A PartiQL INSERT met an item with its key."""
+
+    code = "DuplicateItemException"
+
+    def __init__(self) -> None:
+        super().__init__("Duplicate primary key exists in table")
 
 
 class TableNotFoundError(ApiError):

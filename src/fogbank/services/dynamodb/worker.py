@@ -6,6 +6,7 @@ between, and taken up again after a crash.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -18,10 +19,14 @@ from fogbank.services.dynamodb._rows.writer import Writer
 from fogbank.services.dynamodb._values.codec import decode
 from fogbank.services.dynamodb.model import Index, IndexStatus, Location, Table
 from fogbank.services.dynamodb.storage import END, Chore, Items, Streams, Tables, Upkeep
-from fogbank.storage import Storage, Tx
+from fogbank.storage import Storage, StorageError, Tx
+
+_log = logging.getLogger("fogbank.dynamodb")
 
 SLICE = 200
 """Items of one transaction of the worker's."""
+RETRY = 1.0
+"""Seconds that the worker waits when the storage could not do what it was asked to: it is full, or busy."""
 
 PURGE_TABLE = "purge-table"
 PURGE_INDEX = "purge-index"
@@ -60,9 +65,14 @@ class Worker:
         """Do what there is to do, then wait until there is more."""
         with self._storage.subscribe(TOPIC) as wakeup:
             while True:
-                await self._do_chores()
-                await self._sweep()
-                await self._trim()
+                try:
+                    await self._do_chores()
+                    await self._sweep()
+                    await self._trim()
+                except StorageError:
+                    _log.exception("dynamodb.worker: will try again in %s seconds", RETRY)
+                    await self._clock.sleep(RETRY)
+                    continue
                 until = min(self._watch.sweep_at, self._trim_at)
                 await wakeup.wait(None if math.isinf(until) else until)
 

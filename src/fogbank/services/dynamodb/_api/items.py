@@ -74,7 +74,7 @@ class ItemOperations(Parts):
 
         outcome, metrics = await self.kit.storage.transact(body)
         reply: Reply = {}
-        attributes = _returned(request.get("ReturnValues", "NONE"), outcome, paths)
+        attributes = returned(request.get("ReturnValues", "NONE"), outcome, paths)
         if attributes:
             reply["Attributes"] = attributes
         consumed = outcome.consumed.report(name, request.get("ReturnConsumedCapacity"))
@@ -97,7 +97,7 @@ class ItemOperations(Parts):
         return {"ItemCollectionKey": key, "SizeEstimateRangeGB": [least, least + 1.0]}
 
 
-def _returned(wanted: str, outcome: Outcome, paths: tuple[Steps, ...]) -> Item | None:
+def returned(wanted: str, outcome: Outcome, paths: tuple[Steps, ...]) -> Item | None:
     """The member `Attributes`, as `ReturnValues` wants it."""
     match wanted:
         case "NONE":

@@ -6,7 +6,7 @@ A transaction of the API is one of the storage, so no two ever meet: there are n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from fogbank.services.dynamodb._values.attributes import Item, item_size
 from fogbank.services.dynamodb._values.codec import decode
 from fogbank.services.dynamodb.errors import (
     ConditionalCheckFailedError,
+    DuplicateItemError,
     IdempotentParameterMismatchError,
     TransactionCanceledError,
 )
@@ -51,7 +52,7 @@ _NO_FAULT = {"Code": "None"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Action:
+class Action:
     """One write of a transaction: what it is, on which table."""
 
     table: str
@@ -67,21 +68,31 @@ class TransactionOperations(ItemOperations):
         actions = [_action(one, request) for one in given]
         _check_size(actions)
         token = request.get("ClientRequestToken")
-        digest = b"" if token is None else hashlib.sha256(_encode(given)).digest()
 
         async def body(tx: Tx) -> Reply:
-            if token is not None:
-                earlier = await self._earlier_reply(tx, call, token, digest)
-                if earlier is not None:
-                    return earlier
-            reply = await self._transact(tx, call, actions, request)
-            if token is not None:
-                now = self.kit.clock.millis()
-                await self.upkeep.forget_tokens(tx, now)
-                await self.upkeep.keep_token(tx, call.scope, token, digest, _encode(_repeated(reply)), now + TOKEN_LIFE)
+            return await self.transact(tx, call, actions, request)
+
+        return await self.kit.storage.transact(self.once(call, token, given, body))
+
+    def once(
+        self, call: Call, token: str | None, given: Any, body: Callable[[Tx], Awaitable[Reply]]
+    ) -> Callable[[Tx], Awaitable[Reply]]:
+        """`body`, done once for all requests with the same token; what they ask for (`given`) must be the same."""
+        if token is None:
+            return body
+        digest = hashlib.sha256(_encode(given)).digest()
+
+        async def guarded(tx: Tx) -> Reply:
+            earlier = await self._earlier_reply(tx, call, token, digest)
+            if earlier is not None:
+                return earlier
+            reply = await body(tx)
+            now = self.kit.clock.millis()
+            await self.upkeep.forget_tokens(tx, now)
+            await self.upkeep.keep_token(tx, call.scope, token, digest, _encode(_repeated(reply)), now + TOKEN_LIFE)
             return reply
 
-        return await self.kit.storage.transact(body)
+        return guarded
 
     async def _earlier_reply(self, tx: Tx, call: Call, token: str, digest: bytes) -> Reply | None:
         found = await self.upkeep.find_token(tx, call.scope, token, self.kit.clock.millis())
@@ -95,9 +106,8 @@ class TransactionOperations(ItemOperations):
         reply: Reply = _decode(found[1])
         return reply
 
-    async def _transact(
-        self, tx: Tx, call: Call, actions: list[_Action], request: TransactWriteItemsInputTypeDef
-    ) -> Reply:
+    async def transact(self, tx: Tx, call: Call, actions: list[Action], request: Mapping[str, Any]) -> Reply:
+        """Do all the actions or raise why not; the request says what is to be reported."""
         tables = [await self.catalog.find(tx, call.scope, action.table) for action in actions]
         reasons: list[Mapping[str, Any]] = []
         places: set[tuple[int, Location]] = set()
@@ -112,15 +122,13 @@ class TransactionOperations(ItemOperations):
             try:
                 outcomes.append(await self.writer.perform(tx, table, action.plan))
                 reasons.append(_NO_FAULT)
-            except (ConditionalCheckFailedError, ValidationError) as error:
+            except (ConditionalCheckFailedError, DuplicateItemError, ValidationError) as error:
                 reasons.append(_reason(error))
         if any(reason is not _NO_FAULT for reason in reasons):
             raise TransactionCanceledError(reasons)
         return await self._reply(tx, actions, outcomes, request)
 
-    async def _reply(
-        self, tx: Tx, actions: list[_Action], outcomes: list[Outcome], request: TransactWriteItemsInputTypeDef
-    ) -> Reply:
+    async def _reply(self, tx: Tx, actions: list[Action], outcomes: list[Outcome], request: Mapping[str, Any]) -> Reply:
         reply: Reply = {}
         consumed: dict[str, Consumed] = {}
         metrics: dict[str, list[Reply]] = {}
@@ -181,7 +189,7 @@ class TransactionOperations(ItemOperations):
         return rows
 
 
-def _action(given: Mapping[str, Any], request: Mapping[str, Any]) -> _Action:
+def _action(given: Mapping[str, Any], request: Mapping[str, Any]) -> Action:
     """The plan of one action; which of the four it is must be plain."""
     if len(given) != 1:
         raise ValidationError("TransactItems can only contain one of Check, Put, Update or Delete")
@@ -190,10 +198,10 @@ def _action(given: Mapping[str, Any], request: Mapping[str, Any]) -> _Action:
     wants = request.get("ReturnConsumedCapacity")
     if wants is not None:
         details = {**details, "ReturnConsumedCapacity": wants}
-    return _Action(details["TableName"], _MAKERS[kind](details))
+    return Action(details["TableName"], _MAKERS[kind](details))
 
 
-def _check_size(actions: list[_Action]) -> None:
+def _check_size(actions: list[Action]) -> None:
     total = 0
     for action in actions:
         plan = action.plan
@@ -215,8 +223,10 @@ def _place(plan: Plan, table: Table) -> Location | None:
         return None
 
 
-def _reason(error: ConditionalCheckFailedError | ValidationError) -> dict[str, Any]:
+def _reason(error: ConditionalCheckFailedError | DuplicateItemError | ValidationError) -> dict[str, Any]:
     """Why an action cannot be done."""
+    if isinstance(error, DuplicateItemError):
+        return {"Code": "DuplicateItem", "Message": error.message}
     if isinstance(error, ConditionalCheckFailedError):
         return {"Code": "ConditionalCheckFailed", "Message": error.message, **error.members}
     return {"Code": "ValidationError", "Message": error.message}
@@ -224,7 +234,7 @@ def _reason(error: ConditionalCheckFailedError | ValidationError) -> dict[str, A
 
 def _repeated(reply: Reply) -> Reply:
     """What a repetition of the request is answered: it consumes read capacity, as it only looks."""
-    repeated: Reply = {}
+    repeated: Reply = {"Responses": reply["Responses"]} if "Responses" in reply else {}
     for report in reply.get("ConsumedCapacity", ()):
         units = report["CapacityUnits"]
         repeated.setdefault("ConsumedCapacity", []).append(

@@ -87,13 +87,13 @@ def _compiled(text: str, names: NameItems) -> _Compiled:
     actions, references = parse_update(text)
     resolver = Names(Kind.UPDATE, dict(names))
     resolver.check(references)
-    compiler = _Compiler(resolver)
+    compiler = UpdateCompiler(resolver)
     steps = tuple(compiler.step(action) for action in actions)
     check_paths(Kind.UPDATE, [path for _, path, _ in steps])
     return _Compiled(steps, frozenset(resolver.used), frozenset(references.values), tuple(compiler.checks))
 
 
-class _Compiler:
+class UpdateCompiler:
     """Turns the operands of SET into functions, and gathers the checks that need the values."""
 
     def __init__(self, names: Names) -> None:
@@ -101,6 +101,7 @@ class _Compiler:
         self.checks: list[Check] = []
 
     def step(self, action: Action) -> tuple[Verb, Steps, Getter | None]:
+        """An action as a verb, the path it is done to, and what finds its value."""
         path = self._names.resolve(action.path)
         match action:
             case SetAction(value=value):
@@ -115,6 +116,7 @@ class _Compiler:
                 return Verb.DELETE, path, self.getter(value)
 
     def getter(self, operand: Operand) -> Getter:
+        """The function that finds what is to be set."""
         match operand:
             case Path():
                 return _existing(self._names.resolve(operand))

@@ -23,7 +23,7 @@ from fogbank.services.dynamodb._values.attributes import (
     ValueFault,
     checked_item,
 )
-from fogbank.services.dynamodb.errors import ConditionalCheckFailedError, invalid_parameter
+from fogbank.services.dynamodb.errors import ConditionalCheckFailedError, DuplicateItemError, invalid_parameter
 from fogbank.services.dynamodb.model import KeyPart, Location, Table
 
 
@@ -39,6 +39,16 @@ class Guard:
         """`ConditionalCheckFailedError` if the condition does not hold of the item that is there."""
         if not self.condition.test(old or {}, self.values):
             raise ConditionalCheckFailedError(old if self.shows_item else None)
+
+
+@dataclass(frozen=True, slots=True)
+class InsertGuard(Guard):
+    """The condition of a PartiQL INSERT: that there is no such item."""
+
+    def check(self, old: Item | None) -> None:
+        """`DuplicateItemError` if there is one."""
+        if old is not None:
+            raise DuplicateItemError
 
 
 class Plan(Protocol):
