@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -288,3 +289,55 @@ def test_what_was_replaced_is_kept_or_deleted_as_its_policy_says(aws: Aws, polic
     update(client, "s", template.replace("N}", "two}"))
     names = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     assert names == (["one", "two"] if policy == "Retain" else ["two"])
+
+
+def test_stacks_are_nested(aws: Aws, tmp_path: Path) -> None:
+    """Outputs come out, parameters and tags go in, changes and failures are the parent's."""
+    client, sqs = aws("cloudformation"), aws("sqs")
+    inner = tmp_path / "inner.yaml"
+    inner.write_text("""
+Parameters: {Delay: {Type: Number}}
+Resources: {Q: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: !Ref Delay}}}
+Outputs: {Url: {Value: !Ref Q}}
+""")
+    outer = f"""
+Resources:
+  Inner:
+    Type: AWS::CloudFormation::Stack
+    Properties:
+      TemplateURL: https://fogbank-local.s3.amazonaws.com{inner}
+      Parameters: {{Delay: DELAY}}
+Outputs: {{Url: {{Value: !GetAtt Inner.Outputs.Url}}, Inner: {{Value: !Ref Inner}}}}
+"""
+    tags = [{"Key": "a", "Value": "b"}]
+    stack = create(client, "outer", outer.replace("DELAY", "5"), Tags=tags)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", reasons(client, "outer")
+    found = outputs(stack)
+    assert sqs.list_queue_tags(QueueUrl=found["Url"])["Tags"] == {"a": "b"}
+    nested = client.describe_stacks(StackName=found["Inner"])["Stacks"][0]
+    assert (nested["ParentId"], nested["RootId"]) == (stack["StackId"], stack["StackId"])
+    stack = update(client, "outer", outer.replace("DELAY", "7"))
+    assert stack["StackStatus"] == "UPDATE_COMPLETE"
+    attributes = sqs.get_queue_attributes(QueueUrl=found["Url"], AttributeNames=["DelaySeconds"])["Attributes"]
+    assert attributes == {"DelaySeconds": "7"}
+    stack = update(client, "outer", outer.replace("DELAY", "7000"))
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "was not successfully updated" in reasons(client, "outer")["Inner"]
+    client.delete_stack(StackName="outer")
+    assert settle(client, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+    assert settle(client, found["Inner"])["StackStatus"] == "DELETE_COMPLETE"
+    assert "QueueUrls" not in sqs.list_queues()
+
+
+def test_stacks_that_nest_themselves_end(aws: Aws, tmp_path: Path) -> None:
+    client = aws("cloudformation")
+    itself = tmp_path / "itself.yaml"
+    itself.write_text(f"""
+Resources:
+  Again:
+    Type: AWS::CloudFormation::Stack
+    Properties: {{TemplateURL: 'https://fogbank-local.s3.amazonaws.com{itself}'}}
+""")
+    stack = create(client, "snake", itself.read_text())
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "was not successfully created" in reasons(client, "snake")["Again"]

@@ -11,9 +11,10 @@ is a change of the template, which is how CloudFormation sees it.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,8 +147,11 @@ class _Builder:
         self._includes(self._raw, ())
         body = json.dumps(self._raw, ensure_ascii=False, separators=(",", ":"))
         self._output.mkdir(parents=True, exist_ok=True)
-        body_path = self._output / f"{self._path.stem}.built.json"
+        digest = hashlib.sha256(body.encode()).hexdigest()[:16]  # a nested stack is changed by a change of its URL
+        body_path = self._output / f"{self._path.stem}-{digest}.json"
         body_path.write_text(body, encoding="utf-8")
+        for old in _newest_first(self._output.glob(f"{self._path.stem}-*.json"))[KEPT:]:
+            old.unlink(missing_ok=True)
         self._prune()
         return Build(self._path, body, body_path, tuple(self._built), tuple(self._watched))
 
@@ -288,8 +292,9 @@ class _Builder:
         folder = self._output / "code"
         if not folder.is_dir():
             return
-        others = sorted(
-            (path for path in folder.iterdir() if path not in used), key=lambda path: path.stat().st_mtime, reverse=True
-        )
-        for path in others[KEPT:]:
+        for path in _newest_first(path for path in folder.iterdir() if path not in used)[KEPT:]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _newest_first(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)

@@ -88,7 +88,7 @@ def test_every_type_of_the_table_has_a_schema_and_a_name_that_aws_has() -> None:
         schema = kind.schema
         assert schema is not None, name
         assert name in type_names(), name
-        if kind.name is not None:
+        if kind.name is not None and name != "AWS::CloudFormation::Stack":  # whose name is made up, always
             assert kind.name.property in schema.properties, name
         assert kind.lacking <= schema.properties.keys(), name
         assert kind.replaced_by <= schema.properties.keys(), name

@@ -110,13 +110,13 @@ class Work:
         kept = {key: value for key, value in request.items() if value is not None}
         return await self._cloud.call(self.scope, service or self.service, operation, kept, principal=PRINCIPAL)
 
-    async def until(self, ready: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until `ready` says yes."""
-        deadline = self.clock.time() + POLL_LIMIT
+    async def until(self, ready: Callable[[], Awaitable[bool]], limit: float = POLL_LIMIT) -> None:
+        """Wait until `ready` says yes, at the longest `limit` seconds."""
+        deadline = self.clock.time() + limit
         pause = POLL
         while not await ready():
             if self.clock.time() > deadline:
-                raise NotStabilizedError(f"{self.step.logical_id} was not ready after {POLL_LIMIT:.0f} seconds")
+                raise NotStabilizedError(f"{self.step.logical_id} was not ready after {limit:.0f} seconds")
             await self.clock.sleep(pause)
             pause = min(pause * 1.5, 1.0)
 

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     )
 
 INITIATED_BY_USER = "User Initiated"
+PRINCIPAL = "cloudformation.amazonaws.com"
+MAX_NESTING = 5
 _LACKING = ("NotificationARNs", "DeploymentConfig", "DisableValidation", "StackPolicyURL", "StackPolicyDuringUpdateURL")
 
 
@@ -71,6 +73,7 @@ class StackOperations(Frame):
         if repeated is not None:
             return {"StackId": repeated}
         policy = check_policy(request["StackPolicyBody"]) if "StackPolicyBody" in request else None
+        parent, root = await self._ancestors(call, name)
         stack_id = self._new_id(call.scope, name)
         identity = StackIdentity(call.scope, stack_id, name, tags_of(request))
         definition = await self._define(call, request, identity, None)
@@ -93,6 +96,8 @@ class StackOperations(Frame):
             policy=policy,
             token=request.get("ClientRequestToken"),
             retain_except_on_create=bool(request.get("RetainExceptOnCreate")),
+            parent=parent,
+            root=root,
         )
         operation = self._creation(stack, on_failure, request.get("ClientRequestToken"))
 
@@ -105,6 +110,31 @@ class StackOperations(Frame):
         await self.kit.storage.transact(body)
         await self._settled(stack_id)
         return {"StackId": stack_id}
+
+    async def _ancestors(self, call: Call, name: str) -> tuple[str | None, str | None]:
+        """Parent and root of a nested stack: the stack under way that is about to make one of this name."""
+        if call.principal.service != PRINCIPAL:
+            return None, None
+
+        async def body(tx: Tx) -> list[str]:
+            rows = Rows(tx)
+            line: list[str] = []
+            for stack_id in await rows.stacks_in_operation():
+                resources = (await rows.resources(stack_id)).values()
+                if any(r.type == STACK and r.target is not None and r.target.name == name for r in resources):
+                    line.append(stack_id)
+                    break
+            while line:
+                stack = await rows.stack_by_id(line[-1])
+                if stack is None or stack.parent is None:
+                    break
+                line.append(stack.parent)
+            return line
+
+        line = await self.kit.storage.read(body)
+        if len(line) > MAX_NESTING:
+            raise StackValidationError(f"Stacks can be nested {MAX_NESTING} levels deep at the most")
+        return (line[0], line[-1]) if line else (None, None)
 
     def _new_id(self, scope: Scope, name: str) -> str:
         return scope.arn("cloudformation", f"stack/{name}/{self.kit.ids.uuid()}")
