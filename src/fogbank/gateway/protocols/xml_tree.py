@@ -76,12 +76,24 @@ def parse_xml(body: bytes) -> Element:
     return root.children[0]
 
 
-_SPECIAL = re.compile('[&<>"\r\n\u0085\u2028\x00-\x08\x0b\x0c\x0e-\x1f]')
-_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "\n"}
+_SPECIAL = re.compile('[&<>"\r\u0085\u2028\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
+_NAMED = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "\r": "&#xD;",
+    "\u0085": "&#x85;",
+    "\u2028": "&#x2028;",
+}
 
 
 def escape(text: str) -> str:
-    """Text for an element or an attribute. What a parser would change is written as a character reference."""
+    """Text for an element or an attribute.
+
+    What a parser would change is written as a character reference; what XML cannot hold at all, most control
+    characters, as U+FFFD.
+    """
     if _SPECIAL.search(text) is None:
         return text
-    return _SPECIAL.sub(lambda found: _NAMED.get(found[0]) or f"&#x{ord(found[0]):X};", text)
+    return _SPECIAL.sub(lambda found: _NAMED.get(found[0], "\ufffd"), text)
