@@ -54,6 +54,7 @@ class Server(Actor):
         await self.http.listen_on(self._socket)
 
     async def on_stop(self) -> None:
+        self.cloud.drain()
         await self.http.stop()  # finishes what it accepted
         await self.cloud.stop()
 

@@ -432,12 +432,12 @@ class TestLongPolling:
         await clock.settle()
         assert all(task.done() and task.exception() for task in tasks)
 
-    async def test_closing_the_lines_lets_everyone_go_empty_handed(self, sqs: Client, clock: VirtualClock) -> None:
-        """As a server does that stops."""
+    async def test_a_server_that_stops_lets_everyone_go_empty_handed(self, sqs: Client, clock: VirtualClock) -> None:
+        """It need not wait for long polls to end."""
         queue = await sqs.create()
         tasks = [asyncio.create_task(queue.receive(WaitTimeSeconds=20)) for _ in range(3)]
         await clock.settle()
-        service(sqs).lines.close()
+        sqs.cloud.drain()
         await clock.settle()
         assert [await task for task in tasks] == [[], [], []]
 

@@ -95,6 +95,11 @@ class LocalCloud(Actor):
         await self.runtime.stop()
         await self.storage.close()
 
+    def drain(self) -> None:
+        """Have calls that only wait (long polls) end: the server is about to stop and finishes what it accepted."""
+        for service in self.services.values():
+            service.on_drain()
+
     async def reset(self) -> None:
         """Empty every table and forget everything that was cached or running; as after a first start."""
         for service in self.services.values():

@@ -80,5 +80,8 @@ class Service(Actor):
     async def before_reset(self) -> None:
         """End what runs and could still write: every table is about to be emptied."""
 
+    def on_drain(self) -> None:
+        """The server is about to stop: let calls go that only wait for something to happen."""
+
     async def on_reset(self) -> None:
         """Forget what is cached: every table was emptied."""

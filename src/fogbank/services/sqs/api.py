@@ -34,7 +34,7 @@ class Sqs(QueueOperations, SendingOperations, ReceivingOperations, SettlingOpera
         self.spawn(self.sweeper.run(), name="sqs-sweeper")
         self.spawn(self.mover.run(), name="sqs-mover")
 
-    async def on_stop(self) -> None:
+    def on_drain(self) -> None:
         self.lines.close()
 
     async def on_reset(self) -> None:
