@@ -114,6 +114,15 @@ def progress(title: str, goals: dict[str, int]) -> Iterator[Callable[[dict[str, 
     say(f"{title}: {words()} in {time.monotonic() - begun:.1f} s")
 
 
+@contextmanager
+def publishing(shop: Shop, orders: list[Order], *, each: float) -> Iterator[None]:
+    """Publish orders beside a block."""
+    publisher = threading.Thread(target=shop.publish, args=(orders,), kwargs={"each": each})
+    publisher.start()
+    yield
+    publisher.join()
+
+
 def until(condition: Callable[[], bool], patience: float = PATIENCE) -> bool:
     """Wait for a condition; whether it came true in time."""
     deadline = time.monotonic() + patience
@@ -151,6 +160,7 @@ def settle(
         elif server is not None and time.monotonic() - moved > STALLED:
             time.sleep(shop.in_progress())
             server.advance(61)
+            say("clock + 61 s: what the kill interrupted is delivered again")
             moved = time.monotonic()
         time.sleep(0.05)
     return False
@@ -194,11 +204,8 @@ def first_wave(shop: Shop, server: Server, claims: Claims) -> None:
     first_order(shop, orders[0])
     stream = with_repeats(orders, dice)
     goals = {"confirmed": ORDERS + 1, "paid": ORDERS}
-    with progress("publishing and handling", goals) as update:
-        publisher = threading.Thread(target=shop.publish, args=(stream,), kwargs={"each": PACE})
-        publisher.start()
+    with publishing(shop, stream, each=PACE), progress("publishing and handling", goals) as update:
         settle(shop, "A-", goals, update)
-        publisher.join()
     at_once = count(shop.orders("A-"))
     tries = Tries(shop)
     say(
@@ -345,8 +352,7 @@ def second_wave(shop: Shop, server: Server, claims: Claims) -> None:
     say(f"ready again after {took * 1000:.0f} ms; the shop now sends what nobody accepted, and goes on")
     again, shop.refused = shop.refused, []
     goals = {"confirmed": SECOND_WAVE, "paid": SECOND_WAVE}
-    with progress("publishing and handling", goals) as update:
-        shop.publish(again, each=0.01)
+    with publishing(shop, again, each=0.01), progress("publishing and handling", goals) as update:
         done = settle(shop, "B-", goals, update, server=server)
     found = shop.orders("B-")
     lost = [order_id for order_id in set(shop.accepted) if "confirmedAt" not in found.get(order_id, {})]

@@ -345,7 +345,14 @@ def test_deploy_tells_people_what_stands(fogbank: Fogbank, project: Path) -> Non
     assert "CREATE_COMPLETE" in listed.out
     shown = fogbank("stacks", "other")
     assert "Lambda::Function" in shown.out
-    assert fogbank("stacks", "other", "--json").document["outputs"].keys() == {"WorkUrl"}
+    outputs = fogbank("stacks", "other", "--json").document["outputs"]
+    assert outputs.keys() == {"WorkUrl"}
+    assert fogbank("stacks", "other", "--output", "WorkUrl").out.strip() == outputs["WorkUrl"]
+    missing = fogbank("stacks", "other", "--output", "Url")
+    assert missing.code == Exit.NOT_FOUND
+    assert "it has: WorkUrl" in missing.err
+    assert fogbank("stacks", "--output", "WorkUrl").code == Exit.USAGE
+    assert fogbank("stacks", "none").code == Exit.NOT_FOUND
 
 
 def test_names_of_a_stack_serve_every_command(fogbank: Fogbank, project: Path, server: ServerProcess) -> None:

@@ -8,6 +8,7 @@ import click
 from rich.text import Text
 
 from fogbank.cli.connection import Connection, ServerCommand, connected
+from fogbank.cli.failures import Exit, Failure
 from fogbank.cli.output import Output
 
 _LAST_EVENTS = 8
@@ -15,10 +16,16 @@ _LAST_EVENTS = 8
 
 @click.command("stacks", cls=ServerCommand)
 @click.argument("name", required=False)
+@click.option("--output", "key", help="Print the value of this output of NAME, and nothing else.")
 @click.pass_context
-def command(context: click.Context, name: str | None) -> None:
+def command(context: click.Context, name: str | None, key: str | None) -> None:
     """List the stacks; with NAME show that one: its outputs, resources and last events."""
+    if key is not None and name is None:
+        raise click.UsageError("--output is that of one stack: name it")
     connection, output = connected(context)
+    if name is not None and key is not None:
+        _output(connection, output, name, key)
+        return
     if name is not None:
         _one(connection, output, name)
         return
@@ -72,6 +79,18 @@ def status_text(status: str) -> Text:
 def show_outputs(output: Output, stack: dict[str, Any]) -> None:
     """A stack's outputs, each on its line."""
     output.pairs((o["OutputKey"], o["OutputValue"], o.get("Description", "")) for o in stack.get("Outputs", []))
+
+
+def _output(connection: Connection, output: Output, name: str, key: str) -> None:
+    found = outputs(connection.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0])
+    if key not in found:
+        raise Failure(
+            Exit.NOT_FOUND, f"{name} has no output {key!r}", do=f"it has: {', '.join(sorted(found)) or 'none'}"
+        )
+    if output.json:
+        output.document(found[key])
+    else:
+        output.line(found[key])
 
 
 def _one(connection: Connection, output: Output, name: str) -> None:
