@@ -51,16 +51,14 @@ class BindingReader:
     def _bind(self, name: str, member: Member) -> None:
         shape = member.shape
         if member.location is Location.URI:
-            form = timestamp_format(member, shape, TimestampFormat.ISO8601)
-            self._labels.append((name, member.wire_name, text_reader(shape, form)))
+            self._labels.append((name, member.wire_name, text_reader(shape)))
         elif member.location is Location.QUERY:
             if isinstance(shape, MapShape):
                 self._param_maps.append((name, shape))
                 return
             several = isinstance(shape, ListShape)
             element = shape.member if isinstance(shape, ListShape) else member
-            form = timestamp_format(element, element.shape, TimestampFormat.ISO8601)
-            self._params.append((name, member.wire_name, text_reader(element.shape, form), several))
+            self._params.append((name, member.wire_name, text_reader(element.shape), several))
         elif member.location is Location.HEADER:
             self._headers.append((name, member.wire_name.lower(), _header_reader(member)))
         elif member.location is Location.HEADERS:
@@ -111,12 +109,12 @@ def _header_reader(member: Member) -> ReadText:
     if isinstance(shape, ListShape):
         element = shape.member.shape
         form = timestamp_format(shape.member, element, TimestampFormat.RFC822)
-        read = text_reader(element, form)
+        read = text_reader(element)
         split = _split_dates if isinstance(element, TimestampShape) else split_header
         if isinstance(element, TimestampShape) and form is not TimestampFormat.RFC822:
             split = split_header
         return lambda text: [read(item) for item in split(text)]
-    read_one = text_reader(shape, timestamp_format(member, shape, TimestampFormat.RFC822))
+    read_one = text_reader(shape)
     if isinstance(shape, StringShape):
         return read_one
     return lambda text: read_one(text.strip())

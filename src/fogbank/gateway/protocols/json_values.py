@@ -68,11 +68,10 @@ class JsonReaders:
     def __init__(self) -> None:
         self._made: dict[Shape, Convert] = {}
 
-    def of(self, shape: Shape, member: Member | None = None) -> Convert:
-        """The reader of a shape; `member` is the reference to it, which may set a timestamp's format."""
+    def of(self, shape: Shape) -> Convert:
+        """The reader of a shape."""
         if isinstance(shape, TimestampShape):
-            form = timestamp_format(member, shape, TimestampFormat.UNIX)
-            return lambda value: _read_timestamp(value, form)
+            return _read_timestamp
         found = self._made.get(shape)
         if found is not None:
             return found
@@ -107,7 +106,7 @@ class JsonReaders:
         if members is shape.members:
             self._made[shape] = read
         for name, member in members.items():
-            fields[member.wire_name] = (name, self.of(member.shape, member))
+            fields[member.wire_name] = (name, self.of(member.shape))
         return read
 
     def _list(self, shape: ListShape) -> Convert:
@@ -121,7 +120,7 @@ class JsonReaders:
             return [None if item is None else element(item) for item in value]
 
         self._made[shape] = read
-        element = self.of(shape.member.shape, shape.member)
+        element = self.of(shape.member.shape)
         return read
 
     def _map(self, shape: MapShape) -> Convert:
@@ -135,7 +134,7 @@ class JsonReaders:
             return {key: None if item is None else element(item) for key, item in value.items()}
 
         self._made[shape] = read
-        element = self.of(shape.value.shape, shape.value)
+        element = self.of(shape.value.shape)
         return read
 
 
@@ -199,12 +198,12 @@ def _read_float(value: Any) -> float:
     raise _unexpected(value, "Double")
 
 
-def _read_timestamp(value: Any, form: TimestampFormat) -> float:
+def _read_timestamp(value: Any) -> float:
     if type(value) is float or type(value) is int:
         return value
     if type(value) is str:
         try:
-            return parse_timestamp(value, form)
+            return parse_timestamp(value)
         except (ValueError, TypeError, OverflowError, IndexError):
             pass
     raise _unexpected(value, "Timestamp")

@@ -15,10 +15,9 @@ from fogbank.core.models import (
     Member,
     Shape,
     StructureShape,
-    TimestampFormat,
 )
 from fogbank.gateway.protocols.faults import MalformedInputError, SerializationError
-from fogbank.gateway.protocols.text import text_reader, timestamp_format
+from fogbank.gateway.protocols.text import text_reader
 from fogbank.gateway.protocols.xml_values import is_flat
 
 Node = str | dict[str, Any]
@@ -122,7 +121,7 @@ class QueryReaders:
             return self._list(shape, flat=flat)
         if isinstance(shape, MapShape):
             return self._map(shape, flat=flat)
-        read = text_reader(shape, timestamp_format(member, shape, TimestampFormat.ISO8601))
+        read = text_reader(shape)
 
         def read_scalar(node: Node) -> Any:
             try:

@@ -62,7 +62,7 @@ class RestJsonCodec(RestCodec):
         return known or super().payload_type(operation, shape)
 
     def other_payload_reader(self, name: str, member: Member) -> ReadBody:
-        read = self._readers.of(member.shape, member)
+        read = self._readers.of(member.shape)
         return lambda body: {name: read(parse_json(body))} if body else {}
 
     def other_payload_writer(self, name: str, member: Member) -> WriteBody:

@@ -39,7 +39,7 @@ def timestamp_format(member: Member | None, shape: Shape, default: TimestampForm
     return default
 
 
-def text_reader(shape: Shape, form: TimestampFormat) -> ReadText:
+def text_reader(shape: Shape) -> ReadText:
     """The function that reads a simple shape from text; it raises `SerializationError`."""
     if isinstance(shape, StringShape):
         return _read_string
@@ -50,7 +50,7 @@ def text_reader(shape: Shape, form: TimestampFormat) -> ReadText:
     if isinstance(shape, BlobShape):
         return read_base64
     if isinstance(shape, TimestampShape):
-        return lambda text: _read_timestamp(text, form)
+        return _read_timestamp
     raise TypeError(f"{shape.type} {shape.name} cannot be read from text")
 
 
@@ -132,8 +132,8 @@ def read_base64(text: str) -> bytes:
         raise SerializationError("Invalid Base64 text") from None
 
 
-def _read_timestamp(text: str, form: TimestampFormat) -> float:
+def _read_timestamp(text: str) -> float:
     try:
-        return parse_timestamp(text, form)
+        return parse_timestamp(text)
     except (ValueError, TypeError, OverflowError, IndexError):
         raise SerializationError(f"Invalid timestamp: {text[:100]}") from None

@@ -14,22 +14,21 @@ from email.utils import formatdate, parsedate_to_datetime
 from fogbank.core.models import TimestampFormat
 
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?\s*(?:([Zz])|([+-])(\d\d):?(\d\d))?")
+_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?([eE]\d{1,3})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def parse_timestamp(text: str, form: TimestampFormat) -> float:
-    """Read a timestamp; any format is understood wherever it stands, `form` is tried first.
-
-    `ValueError` if it is none.
-    """
+def parse_timestamp(text: str) -> float:
+    """Read a timestamp in whichever form it is; `ValueError` or `TypeError` if it is none."""
     text = text.strip()
-    if form is TimestampFormat.UNIX or text[:4].replace(".", "").isdigit():
-        found = _ISO.fullmatch(text)
-        return _of_iso(found) if found else _of_number(text)
-    if text[:1] in "-+":
+    found = _ISO.fullmatch(text)
+    if found is not None:
+        return _of_iso(found)
+    if _NUMBER.fullmatch(text):
         return _of_number(text)
-    return _seconds(parsedate_to_datetime(_without_fraction(text)[0])) + _without_fraction(text)[1]
+    plain, fraction = _without_fraction(text)
+    return _seconds(parsedate_to_datetime(plain)) + fraction
 
 
 def format_timestamp(value: float, form: TimestampFormat) -> str:

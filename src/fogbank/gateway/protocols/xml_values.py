@@ -42,14 +42,13 @@ class XmlReaders:
     """Compiles readers; one for a service and protocol, so that recursive shapes meet themselves."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[Shape, bool, TimestampFormat], ReadElements] = {}
+        self._made: dict[tuple[Shape, bool], ReadElements] = {}
 
     def of(self, member: Member) -> ReadElements:
         """The reader of what a member refers to."""
         shape = member.shape
         flat = isinstance(shape, ListShape | MapShape) and is_flat(member, shape)
-        form = timestamp_format(member, shape, TimestampFormat.ISO8601)
-        found = self._made.get((shape, flat, form))
+        found = self._made.get((shape, flat))
         if found is not None:
             return found
         if isinstance(shape, StructureShape):
@@ -58,7 +57,7 @@ class XmlReaders:
             return self._list(shape, flat=flat)
         if isinstance(shape, MapShape):
             return self._map(shape, flat=flat)
-        read = text_reader(shape, form)
+        read = text_reader(shape)
         keeps_space = isinstance(shape, StringShape)
         return lambda elements: read(elements[0].text if keeps_space else elements[0].text.strip())
 
@@ -83,7 +82,7 @@ class XmlReaders:
             return result
 
         if members is shape.members:
-            self._made[shape, False, TimestampFormat.ISO8601] = read_structure
+            self._made[shape, False] = read_structure
         for name, member in members.items():
             if member.xml_attribute:
                 attributes.append((name, member.wire_name))
@@ -99,7 +98,7 @@ class XmlReaders:
             items = elements if flat else elements[0].named(tag)
             return [read([item]) for item in items]
 
-        self._made[shape, flat, TimestampFormat.ISO8601] = read_list
+        self._made[shape, flat] = read_list
         read = self.of(shape.member)
         return read_list
 
@@ -117,7 +116,7 @@ class XmlReaders:
                 result[key.text] = read([value])
             return result
 
-        self._made[shape, flat, TimestampFormat.ISO8601] = read_map
+        self._made[shape, flat] = read_map
         read = self.of(shape.value)
         return read_map
 
