@@ -41,7 +41,13 @@ TAIL = 4096
 class LogSink(Protocol):
     """Where the lines go. Must not block and must be bounded."""
 
-    def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None: ...
+    def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None:
+        """Take lines."""
+        ...
+
+    def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:
+        """Whether a piece of output can be taken; `False` if it is to be dropped without being looked at."""
+        ...
 
 
 @dataclass(slots=True)
@@ -101,7 +107,7 @@ class Environment:
         self._on_free = on_free
         self._on_gone = on_gone
         self._loop = asyncio.get_running_loop()
-        self._output = OutputPipe(self._loop, self._printed)
+        self._output = OutputPipe(self._loop, self._printed, self._room)
         self._next: Connection | None = None
         self._invocation: _Invocation | None = None
         self._started: asyncio.Future[None] = self._loop.create_future()
@@ -364,6 +370,9 @@ class Environment:
         _complete(done)
 
     # -- the log ------------------------------------------------------------------------------------------------
+
+    def _room(self, data: bytes) -> bool:
+        return self._sink.room(self.version, self.log_stream, data)
 
     def _printed(self, texts: list[str]) -> None:
         self._say(*texts)

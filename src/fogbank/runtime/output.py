@@ -97,11 +97,14 @@ def _text(data: bytes) -> str:
 class OutputPipe:
     """The reading end: hands events to `write` as they come, without ever holding up the writer for long."""
 
-    __slots__ = ("_fd", "_loop", "_splitter", "_write")
+    __slots__ = ("_fd", "_loop", "_room", "_splitter", "_write")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, write: Callable[[list[str]], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, write: Callable[[list[str]], None], room: Callable[[bytes], bool]
+    ) -> None:
         self._loop = loop
         self._write = write
+        self._room = room
         self._splitter = Splitter()
         self._fd = -1
 
@@ -124,7 +127,7 @@ class OutputPipe:
             return None
         except OSError:
             return 0
-        if data:
+        if data and self._room(data):
             events = self._splitter.feed(data)
             if events:
                 self._write(events)

@@ -43,6 +43,10 @@ class NoLogs:
     def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None:
         """Forget them."""
 
+    def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:  # noqa: ARG002
+        """There is room for everything."""
+        return True
+
 
 async def account_credentials(version: FunctionVersion) -> Credentials:
     """Keys that `--auth local` takes for the function's account: a 12-digit access key names its account."""

@@ -17,15 +17,16 @@ from fogbank.core.scope import Scope
 from fogbank.runtime import FunctionVersion, LogLine
 
 _log = logging.getLogger("fogbank.lambda.logs")
-MAX_STREAM = 4 * 1024 * 1024
+MAX_STREAM = 1024 * 1024
 """Characters that wait for one stream."""
-MAX_TOTAL = 64 * 1024 * 1024
+MAX_TOTAL = 32 * 1024 * 1024
 """Characters that wait in all."""
-BATCH_EVENTS = 10_000
+BATCH_EVENTS = 1_000
+"""Events of one PutLogEvents, fewer than it takes: others want the processor in between."""
 BATCH_SIZE = 1_000_000
 _EVENT_OVERHEAD = 26
 _GATHER = 0.02
-"""Seconds that lines are gathered before they are written."""
+"""Seconds that lines are gathered before they are written; as long as writing the last ones took, if that is longer."""
 _MAX_STREAMS = 10_000
 Place = tuple[Scope, str, str]
 """Account and region, log group, log stream."""
@@ -52,6 +53,15 @@ class LogBuffer(Actor):
         self._total = 0
         self._known: set[Place] = set()
         self._flushing: asyncio.Task[None] | None = None
+
+    def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:
+        """Whether a piece of output can be taken; if not, it is counted as dropped and need not be looked at."""
+        waiting = self._waiting.get((version.scope, version.logging.group, stream))
+        if waiting is None or (waiting.size < MAX_STREAM and self._total < MAX_TOTAL):
+            return True
+        waiting.dropped_lines += data.count(b"\n")
+        waiting.dropped_size += len(data)
+        return False
 
     def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None:
         """Take lines; they are written soon."""
@@ -87,9 +97,12 @@ class LogBuffer(Actor):
         await self._write_all()
 
     async def _flush(self) -> None:
+        pause = _GATHER
         while self._waiting:
-            await asyncio.sleep(_GATHER)  # a pace for the writes; no meaning in the clock's time
+            await asyncio.sleep(pause)  # a pace for the writes; no meaning in the clock's time
+            began = self._clock.machine_monotonic()
             await self._write_all()
+            pause = max(_GATHER, self._clock.machine_monotonic() - began)
 
     async def _write_all(self) -> None:
         for place in list(self._waiting):
@@ -100,7 +113,7 @@ class LogBuffer(Actor):
             lines = waiting.lines
             if waiting.dropped_lines:
                 text = (
-                    f"[FOGBANK] {waiting.dropped_lines} lines ({waiting.dropped_size} characters) were dropped here: "
+                    f"[FOGBANK] {waiting.dropped_lines} lines ({waiting.dropped_size} bytes) were dropped here: "
                     "the function printed faster than its log could be written"
                 )
                 lines.append(LogLine(lines[-1].time if lines else self._clock.millis(), text))
@@ -142,7 +155,7 @@ class LogBuffer(Actor):
 
 
 def _batches(lines: list[LogLine]) -> list[list[LogLine]]:
-    """Cut to what one PutLogEvents takes: 10,000 events, 1 MiB (a character is at most four bytes)."""
+    """Cut to what one PutLogEvents takes: 1 MiB with 26 bytes for each event."""
     found: list[list[LogLine]] = []
     batch: list[LogLine] = []
     size = 0

@@ -78,13 +78,16 @@ def test_a_file_cannot_be_written_through_a_link(tmp_path: Path) -> None:
 
 
 def test_a_name_cannot_be_a_file_and_a_folder(tmp_path: Path) -> None:
-    for number, entries in enumerate(
-        ([("a", b"x"), ("a/b", b"y")], [("a/b", b"y"), ("a", b"x")], [("a/b", b"y"), link("a", "c")])
-    ):
+    packages = (
+        package(("a", b"x"), ("a/b", b"y")),
+        package(("a/b", b"y"), ("a", b"x")),
+        package(("a/b", b"y"), link("a", "c")),
+    )
+    for number, data in enumerate(packages):
         folder = tmp_path / str(number)
         folder.mkdir()
         with pytest.raises(InvalidParameterValueError):
-            unpack(package(*entries), folder)
+            unpack(data, folder)
 
 
 @pytest.mark.parametrize("data", [b"PK", b"not a zip", b"\x00" * 100])

@@ -18,7 +18,7 @@ from fogbank.services.lambda_._api.base import (
     next_marker,
 )
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_unqualified
-from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceConflictError
+from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceConflictError, ResourceNotFoundError
 from fogbank.services.lambda_.model import Alias
 from fogbank.storage import Tx
 
@@ -67,7 +67,10 @@ class Aliases(LambdaBase):
         ref = parse_unqualified(call.scope, request["FunctionName"])
 
         async def body(tx: Tx) -> Alias:
-            alias = await need_alias(tx, ref, request["Name"])
+            await need_function(tx, ref)
+            alias = await rows.find_alias(tx, ref, request["Name"])
+            if alias is None:
+                raise ResourceNotFoundError(f"Alias not found: {ref.arn}:{request['Name']}")
             check_revision(given.get("RevisionId"), alias.revision)
             version = given.get("FunctionVersion", alias.version)
             weights = _weights(given, version) if "RoutingConfig" in given else alias.weights
