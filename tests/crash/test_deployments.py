@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError
-
 from tests.conftest import ServerProcess
 from tests.services.stacks import CAPABILITIES, create, history, reasons, settle
 
@@ -93,8 +92,7 @@ def again(server: ServerProcess) -> Any:
     server.kill()
     server.environment = {"FOGBANK_FAULT": ""}
     server.start()
-    client = server.client("cloudformation")
-    return client
+    return server.client("cloudformation")
 
 
 @pytest.mark.parametrize(("point", "number"), [("before-step", 1), ("after-step", 3), ("after-step", STEPS)])

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
 from tests.services.stacks import QUEUES, create, history, settle, update
 
 Aws = Callable[..., Any]
@@ -107,7 +106,9 @@ def test_an_update_changes_in_place_and_keeps_names(aws: Aws) -> None:
 def test_an_update_replaces_what_cannot_be_changed_and_deletes_what_left(aws: Aws) -> None:
     client, sqs = aws("cloudformation"), aws("sqs")
     create(client, "shop", QUEUES + "  Gone: {Value: x}\n".replace("Outputs", ""))
-    changed = QUEUES.replace("Dead: {Type: AWS::SQS::Queue}", "Dead: {Type: AWS::SQS::Queue, Properties: {QueueName: d}}")
+    changed = QUEUES.replace(
+        "Dead: {Type: AWS::SQS::Queue}", "Dead: {Type: AWS::SQS::Queue, Properties: {QueueName: d}}"
+    )
     update(client, "shop", changed)
     urls = sqs.list_queues()["QueueUrls"]
     assert len(urls) == 2
@@ -128,9 +129,9 @@ def test_an_update_replaces_what_cannot_be_changed_and_deletes_what_left(aws: Aw
     ]
     update(client, "shop", "Resources: {Other: {Type: 'AWS::SQS::Queue'}}")
     assert len(sqs.list_queues()["QueueUrls"]) == 1
-    assert [r["LogicalResourceId"] for r in client.list_stack_resources(StackName="shop")["StackResourceSummaries"]] == [
-        "Other"
-    ]
+    assert [
+        r["LogicalResourceId"] for r in client.list_stack_resources(StackName="shop")["StackResourceSummaries"]
+    ] == ["Other"]
 
 
 def test_an_update_without_changes_is_refused(aws: Aws) -> None:
@@ -194,11 +195,11 @@ def test_what_is_retained_stays(aws: Aws) -> None:
     ("arguments", "expected"),
     [
         ({"StackName": "my_stack", "TemplateBody": QUEUES},
-         "1 validation error detected: Value 'my_stack' at 'stackName' failed to satisfy constraint: Member must satisfy "
-         "regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"),
+         ("1 validation error detected: Value 'my_stack' at 'stackName' failed to satisfy constraint: Member must "
+         "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*")),
         ({"StackName": "a" * 129, "TemplateBody": QUEUES},
-         f"1 validation error detected: Value '{'a' * 129}' at 'stackName' failed to satisfy constraint: Member must have "
-         "length less than or equal to 128"),
+         (f"1 validation error detected: Value '{'a' * 129}' at 'stackName' failed to satisfy constraint: Member must "
+         "have length less than or equal to 128")),
         ({"StackName": "s"}, "Either Template URL or Template Body must be specified."),
         ({"StackName": "s", "TemplateBody": "a: ["},
          "Template format error: YAML not well-formed. (line 2, column 1)"),
@@ -206,7 +207,8 @@ def test_what_is_retained_stays(aws: Aws) -> None:
          "Template format error: Unrecognized resource types: [AWS::Foo::Bar]"),
         ({"StackName": "s", "TemplateBody": QUEUES, "Parameters": [{"ParameterKey": "X", "ParameterValue": "1"}]},
          "Parameters: [X] do not exist in the template"),
-        ({"StackName": "s", "TemplateBody": QUEUES.replace(", Default: 5", "")}, "Parameters: [Delay] must have values"),
+        ({"StackName": "s", "TemplateBody": QUEUES.replace(", Default: 5", "")},
+         "Parameters: [Delay] must have values"),
         ({"StackName": "s", "TemplateBody": QUEUES, "OnFailure": "DELETE", "DisableRollback": True},
          "Only one of OnFailure or DisableRollback may be specified"),
         ({"StackName": "s", "TemplateBody": QUEUES, "Tags": [{"Key": "aws:x", "Value": "1"}]},
@@ -293,7 +295,11 @@ def test_templates_are_given_back_validated_and_summarized(aws: Aws) -> None:
     summary = client.get_template_summary(StackName="shop")
     assert summary["ResourceTypes"] == ["AWS::SQS::Queue", "AWS::SQS::Queue"]
     (parameter,) = summary["Parameters"]
-    assert (parameter["ParameterKey"], parameter["ParameterType"], parameter["DefaultValue"]) == ("Delay", "Number", "5")
+    assert (parameter["ParameterKey"], parameter["ParameterType"], parameter["DefaultValue"]) == (
+        "Delay",
+        "Number",
+        "5",
+    )
     assert refused(client.validate_template, TemplateBody="Resources: {A: {Type: 'AWS::Nope::X'}}")[1] == (
         "Template format error: Unrecognized resource types: [AWS::Nope::X]"
     )

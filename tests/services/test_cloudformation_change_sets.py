@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
 from tests.conftest import ServerProcess
 from tests.services.stacks import QUEUES, create, history, settle
 
@@ -50,7 +49,9 @@ def test_a_change_set_creates_a_stack(aws: Aws) -> None:
 def test_a_change_set_tells_what_an_update_would_do(aws: Aws) -> None:
     client = aws("cloudformation")
     create(client, "shop", QUEUES + "  Old: {Value: x}\n")
-    template = QUEUES.replace("Dead: {Type: AWS::SQS::Queue}", "Dead: {Type: AWS::SQS::Queue, Properties: {QueueName: d}}")
+    template = QUEUES.replace(
+        "Dead: {Type: AWS::SQS::Queue}", "Dead: {Type: AWS::SQS::Queue, Properties: {QueueName: d}}"
+    )
     client.create_change_set(
         StackName="shop",
         ChangeSetName="c",
@@ -63,7 +64,11 @@ def test_a_change_set_tells_what_an_update_would_do(aws: Aws) -> None:
     assert dead["Details"][0]["Target"]["RequiresRecreation"] == "Always"
     assert (queue["Action"], queue["Replacement"], queue["Scope"]) == ("Modify", "False", ["Properties"])
     delay, redrive = queue["Details"]
-    assert (delay["ChangeSource"], delay["CausingEntity"], delay["Evaluation"]) == ("ParameterReference", "Delay", "Static")
+    assert (delay["ChangeSource"], delay["CausingEntity"], delay["Evaluation"]) == (
+        "ParameterReference",
+        "Delay",
+        "Static",
+    )
     assert (delay["Target"]["BeforeValue"], delay["Target"]["AfterValue"]) == ("5", "9")
     assert (redrive["ChangeSource"], redrive["CausingEntity"]) == ("ResourceAttribute", "Dead.Arn")
     assert redrive["Evaluation"] == "Dynamic"
@@ -132,8 +137,8 @@ Resources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: a.b, Runt
     found = client.describe_change_set(ChangeSetName="c", StackName="s")
     assert found["Status"] == "FAILED"
     assert found["StatusReason"].startswith(
-        "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. Number "
-        "of errors found: 1. Resource with id [F] is invalid."
+        "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. "
+        "Number of errors found: 1. Resource with id [F] is invalid."
     )
     inline = sam.replace("CodeUri: ./src", "InlineCode: 'x = 1'")
     client.create_change_set(StackName="s", ChangeSetName="d", ChangeSetType="CREATE", TemplateBody=inline)

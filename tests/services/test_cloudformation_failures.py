@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
 from tests.services.stacks import QUEUES, create, history, reasons, settle, update
 
 Aws = Callable[..., Any]
@@ -143,7 +142,8 @@ def test_a_name_that_is_taken_fails_and_is_not_touched(aws: Aws) -> None:
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     reason = reasons(client, "shop")["Q"]
     assert reason.startswith(
-        "Resource handler returned message: \"Resource of type 'AWS::SQS::Queue' with identifier 'mine' already exists.\""
+        "Resource handler returned message: \"Resource of type 'AWS::SQS::Queue' with identifier 'mine' already "
+        'exists."'
     )
     assert reason.endswith("HandlerErrorCode: AlreadyExists)")
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]
@@ -166,8 +166,8 @@ Resources:
     stack = update(client, "tables", table.replace("ID", "other"))
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert reasons(client, "tables")["T"] == (
-        "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename items and update the "
-        "stack again."
+        "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename items and "
+        "update the stack again."
     )
 
 
@@ -185,11 +185,10 @@ def test_a_resource_does_not_change_its_type(aws: Aws) -> None:
     client = aws("cloudformation")
     create(client, "shop", "Resources: {Q: {Type: AWS::SQS::Queue}}")
     with pytest.raises(ClientError) as caught:
-        client.update_stack(
-            StackName="shop", TemplateBody="Resources: {Q: {Type: AWS::Logs::LogGroup}}"
-        )
+        client.update_stack(StackName="shop", TemplateBody="Resources: {Q: {Type: AWS::Logs::LogGroup}}")
     assert caught.value.response["Error"]["Message"] == (
-        "Update of resource type is not permitted. The new template modifies resource type of the following resources: [Q]"
+        "Update of resource type is not permitted. The new template modifies resource type of the following "
+        "resources: [Q]"
     )
 
 

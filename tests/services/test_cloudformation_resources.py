@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.services.stacks import create, reasons, settle, update
 
 Aws = Callable[..., Any]
 TRUST = """
         Version: '2012-10-17'
-        Statement: [{Effect: Allow, Principal: {Service: [lambda.amazonaws.com, scheduler.amazonaws.com]}, Action: sts:AssumeRole}]
+        Statement:
+          - Effect: Allow
+            Principal: {Service: [lambda.amazonaws.com, scheduler.amazonaws.com]}
+            Action: sts:AssumeRole
 """
 ALL = """
 Resources:
@@ -134,7 +136,8 @@ Resources:
   Version: {Type: AWS::Lambda::Version, Properties: {FunctionName: !Ref Function}}
   Alias:
     Type: AWS::Lambda::Alias
-    Properties: {FunctionName: !Ref Function, Name: live, FunctionVersion: !GetAtt Version.Version, Description: DESCRIPTION}
+    Properties: {FunctionName: !Ref Function, Name: live, FunctionVersion: !GetAtt Version.Version,
+                 Description: DESCRIPTION}
   Permission:
     Type: AWS::Lambda::Permission
     Properties:
@@ -162,10 +165,10 @@ Outputs:
   Schedule: {Value: !Ref Schedule}
   Schedules: {Value: !Ref Schedules}
 """.replace("TRUST", TRUST)
-FIRST = {"DESCRIPTION": "one", "ACTION": "sqs", "STATUS": "Active", "NUMBER": "2", "TARGET": "first", "INDEX": "byOther",
-         "DAYS": "7"}  # fmt: skip
-SECOND = {"DESCRIPTION": "two", "ACTION": "logs", "STATUS": "Inactive", "NUMBER": "3", "TARGET": "second", "INDEX": "new",
-          "DAYS": "14"}  # fmt: skip
+FIRST = {"DESCRIPTION": "one", "ACTION": "sqs", "STATUS": "Active", "NUMBER": "2", "TARGET": "first",
+         "INDEX": "byOther", "DAYS": "7"}  # fmt: skip
+SECOND = {"DESCRIPTION": "two", "ACTION": "logs", "STATUS": "Inactive", "NUMBER": "3", "TARGET": "second",
+          "INDEX": "new", "DAYS": "14"}  # fmt: skip
 
 
 def filled(values: dict[str, str]) -> str:
@@ -224,7 +227,9 @@ def left(aws: Aws) -> list[Any]:
     found += [bus for bus in aws("events").list_event_buses()["EventBuses"] if bus["Name"] != "default"]
     found += aws("scheduler").list_schedules()["Schedules"]
     found += aws("iam").list_roles()["Roles"] + aws("iam").list_users()["Users"] + aws("iam").list_groups()["Groups"]
-    found += aws("iam").list_policies(Scope="Local")["Policies"] + aws("iam").list_instance_profiles()["InstanceProfiles"]
+    found += (
+        aws("iam").list_policies(Scope="Local")["Policies"] + aws("iam").list_instance_profiles()["InstanceProfiles"]
+    )
     found += aws("ssm").describe_parameters()["Parameters"]
     return found
 
@@ -284,7 +289,8 @@ Outputs: {F: {Value: !Ref F}, Alias: {Value: !Ref F.Alias}}
 @pytest.mark.parametrize("policy", ["Retain", "Delete"])
 def test_what_was_replaced_is_kept_or_deleted_as_its_policy_says(aws: Aws, policy: str) -> None:
     client, logs = aws("cloudformation"), aws("logs")
-    template = f"Resources: {{G: {{Type: AWS::Logs::LogGroup, UpdateReplacePolicy: {policy}, Properties: {{LogGroupName: N}}}}}}"
+    template = "Resources: {G: {Type: AWS::Logs::LogGroup, UpdateReplacePolicy: P, Properties: {LogGroupName: N}}}"
+    template = template.replace("P,", f"{policy},")
     create(client, "s", template.replace("N}", "one}"))
     update(client, "s", template.replace("N}", "two}"))
     names = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]

@@ -56,7 +56,7 @@ class NoResources:
             "resources in the Conditions block of the template"
         )
 
-    def attribute(self, logical_id: str, name: str) -> Any:
+    def attribute(self, logical_id: str, name: str) -> Any:  # noqa: ARG002 - the lookup's form
         return self.ref(logical_id)
 
 
@@ -222,8 +222,8 @@ class Evaluator:
 
     def _split(self, argument: Any) -> Any:
         problem = (
-            "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to "
-            "be split or a function that returns a string to be split."
+            "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string "
+            "to be split or a function that returns a string to be split."
         )
         delimiter, source = self._pair(argument, problem)
         delimiter = self.evaluate(delimiter)
@@ -339,11 +339,11 @@ class Evaluator:
 
     def decide_and(self, argument: Any) -> bool:
         """`Fn::And` over two to ten expressions."""
-        return all([self.decide(each) for each in self._operands("Fn::And", argument)])
+        return all(self.decide(each) for each in self._operands("Fn::And", argument))
 
     def decide_or(self, argument: Any) -> bool:
         """`Fn::Or` over two to ten expressions."""
-        return any([self.decide(each) for each in self._operands("Fn::Or", argument)])
+        return any(self.decide(each) for each in self._operands("Fn::Or", argument))
 
     def decide_not(self, argument: Any) -> bool:
         """`Fn::Not` of one expression."""

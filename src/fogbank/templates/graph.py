@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from fogbank.templates.errors import TemplateError
 
 
-def order(needs: Mapping[str, Set[str]]) -> list[str]:
+def order(needs: Mapping[str, AbstractSet[str]]) -> list[str]:
     """Every name after all that it needs, otherwise in the mapping's order.
 
     Raises `TemplateError` with the names that are in a cycle, as CloudFormation words it. What is needed and is no
@@ -32,7 +33,7 @@ def order(needs: Mapping[str, Set[str]]) -> list[str]:
     return ordered
 
 
-def reverse(needs: Mapping[str, Set[str]]) -> dict[str, frozenset[str]]:
+def reverse(needs: Mapping[str, AbstractSet[str]]) -> dict[str, frozenset[str]]:
     """Who needs each name: the order in which things go away."""
     needed_by: dict[str, set[str]] = {name: set() for name in needs}
     for name, needed in needs.items():
@@ -42,7 +43,7 @@ def reverse(needs: Mapping[str, Set[str]]) -> dict[str, frozenset[str]]:
     return {name: frozenset(users) for name, users in needed_by.items()}
 
 
-def _cyclic(stuck: Mapping[str, Set[str]]) -> set[str]:
+def _cyclic(stuck: Mapping[str, AbstractSet[str]]) -> set[str]:
     """Of names that wait for each other, those in a cycle: not those that only wait for one."""
     remaining = {name: set(needed) for name, needed in stuck.items()}
     while True:

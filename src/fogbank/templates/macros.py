@@ -157,7 +157,7 @@ class Loops:
             made = self._value(fragment, {**bound, identifier: scalar_text(value)})
             repeated = written.keys() & made.keys()
             if repeated:
-                raise TransformError(LANGUAGE, f"{key} gives the same key twice: {sorted(repeated)[0]}")
+                raise TransformError(LANGUAGE, f"{key} gives the same key twice: {min(repeated)}")
             written.update(made)
         return written
 

@@ -21,7 +21,7 @@ MAX_VALUE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A parameter's value: `text` as given or defaulted, `resolved` as stored by Systems Manager where that is meant."""
+    """A parameter's value: `text` as given or defaulted, `resolved` as Systems Manager has it where that is meant."""
 
     parameter: Parameter
     text: str

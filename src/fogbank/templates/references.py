@@ -113,8 +113,8 @@ def raise_unresolved(block: str, names: set[str]) -> None:
     """Raise CloudFormation's error for names that a block refers to in vain, if there are any."""
     if names:
         raise TemplateError(
-            f"Template format error: Unresolved resource dependencies [{', '.join(sorted(names))}] in the {block} block "
-            "of the template"
+            f"Template format error: Unresolved resource dependencies [{', '.join(sorted(names))}] in the {block} "
+            "block of the template"
         )
 
 
@@ -151,8 +151,8 @@ def _check_condition_references(template: Template) -> None:
     }
     if unresolved:
         raise TemplateError(
-            f"Template format error: Unresolved dependencies [{', '.join(sorted(unresolved))}]. Cannot reference resources "
-            "in the Conditions block of the template"
+            f"Template format error: Unresolved dependencies [{', '.join(sorted(unresolved))}]. Cannot reference "
+            "resources in the Conditions block of the template"
         )
 
 

@@ -45,9 +45,9 @@ class _Rules:
         name, argument = next(iter(expression.items()))
         match name:
             case "Fn::And":
-                return all([self.holds(each) for each in argument])
+                return all(self.holds(each) for each in argument)
             case "Fn::Or":
-                return any([self.holds(each) for each in argument])
+                return any(self.holds(each) for each in argument)
             case "Fn::Not":
                 return not self.holds(argument[0])
             case "Fn::Contains":

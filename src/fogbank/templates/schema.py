@@ -94,9 +94,8 @@ class ResourceSchema:
     def check(self, logical_id: str, properties: Mapping[str, Any]) -> None:
         """Raise `PropertiesError` that names every property that does not fit."""
         problems = list(self._problems("#", properties, self.document))
-        for path in self.read_only:
-            if len(path) == 1 and path[0] in properties:
-                problems.append(f"#: read only key [{path[0]}] is not permitted")
+        set_anyway = [path[0] for path in self.read_only if len(path) == 1 and path[0] in properties]
+        problems += [f"#: read only key [{name}] is not permitted" for name in set_anyway]
         if problems:
             raise PropertiesError(
                 f"Properties validation failed for resource {logical_id} with message:\n" + "\n".join(problems)
@@ -255,7 +254,7 @@ def _is_of(value: Any, wanted: str | list[str]) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """A schema's pattern; `None` if it is written in what Python's expressions do not have (`\\p{L}`)."""
+    """A schema's pattern; `None` if it is written in what Python's expressions do not have (Unicode classes)."""
     try:
         return re.compile(pattern)
     except re.error:

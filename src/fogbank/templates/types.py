@@ -58,5 +58,6 @@ def check_attributes(template: Template, present: Collection[str]) -> None:
         if kind is None or kind.attributes is None or reference.attribute in kind.attributes:
             continue
         raise TemplateError(
-            f"Template error: resource {reference.name} does not support attribute type {reference.attribute} in Fn::GetAtt"
+            f"Template error: resource {reference.name} does not support attribute type {reference.attribute} in "
+            "Fn::GetAtt"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from fogbank.templates._build import code
 from fogbank.templates.build import Build, BuildError, build
 
 TEMPLATE = """Transform: AWS::Serverless-2016-10-31
@@ -88,7 +86,7 @@ class Pip:
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
     fake = Pip()
-    monkeypatch.setattr(code.subprocess, "run", fake)
+    monkeypatch.setattr(subprocess, "run", fake)
     return fake
 
 
@@ -102,7 +100,7 @@ def test_requirements_are_installed_once_for_each_content(tmp_path: Path, pip: P
     (tmp_path / "src" / "app.py").write_text(SOURCE + "# changed\n")
     again = build(template).code[0].folder
     assert len(pip.commands) == 1
-    assert os.stat(folder / "library" / "__init__.py").st_ino == os.stat(again / "library" / "__init__.py").st_ino
+    assert (folder / "library" / "__init__.py").samefile(again / "library" / "__init__.py")
     (tmp_path / "src" / "requirements.txt").write_text("library>2\n")
     build(template)
     assert len(pip.commands) == 2
@@ -217,8 +215,8 @@ def test_a_large_template_goes_by_its_place(tmp_path: Path) -> None:
         ("a: b", "the template has no Resources", None, ""),
         (TEMPLATE.replace("CodeUri: src,", "CodeUri: nowhere,"), "One: its CodeUri nowhere does not exist", 5,
          "it is looked for at"),
-        (TEMPLATE.replace("app.other", "lost.other"), "Two: its handler lost.other is in lost.py, which does not exist", 6,
-         "it is looked for in"),
+        (TEMPLATE.replace("app.other", "lost.other"),
+         "Two: its handler lost.other is in lost.py, which does not exist", 6, "it is looked for in"),
         (TEMPLATE.replace("app.other", "app.lost"), "Two: app.py has no lost, which its handler app.lost names", 1,
          "define lost(event, context), or change Handler"),
         (TEMPLATE.replace("app.other", "app"), "Two: its handler 'app' names no function", 6,
@@ -229,8 +227,9 @@ def test_a_large_template_goes_by_its_place(tmp_path: Path) -> None:
          "Q: AWS::SQS::Queue has no property Dealy", 5, "it has: Arn, ContentBasedDeduplication"),
         ("Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {PackageType: Image}",
          "F is a container image, which Fogbank does not run yet", 4, "package it as a zip file"),
-        ("Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {BuildMethod: makefile}\n"
-         "    Properties: {CodeUri: src}", "F: Fogbank does not implement BuildMethod makefile", 5, "build it yourself"),
+        (("Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {BuildMethod: makefile}\n"
+         "    Properties: {CodeUri: src}"),
+         "F: Fogbank does not implement BuildMethod makefile", 5, "build it yourself"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place_and_what_to_do(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.unit.templates.recording import RecordingCloud
 
 from fogbank.core.clock import SystemClock
 from fogbank.core.errors import ApiError
@@ -23,7 +24,6 @@ from fogbank.services.cloudformation.engine import (
     Standing,
 )
 from fogbank.templates.engine import Engine
-from tests.unit.templates.recording import RecordingCloud
 
 STACK = StackIdentity(Scope("123456789012", "eu-west-1"), "arn:stack", "s", {"team": "shop"})
 
@@ -50,8 +50,8 @@ async def test_unknown_types_are_all_named_at_once(engine: Engine) -> None:
     with pytest.raises(ApiError) as caught:
         await prepare(engine, text)
     assert caught.value.message == (
-        "Template format error: Unrecognized resource types: [AWS::EC2::VPC, AWS::SQS::Quue]. Fogbank does not implement "
-        "AWS::EC2::VPC yet"
+        "Template format error: Unrecognized resource types: [AWS::EC2::VPC, AWS::SQS::Quue]. Fogbank does not "
+        "implement AWS::EC2::VPC yet"
     )
 
 
@@ -268,8 +268,8 @@ Resources:
     with pytest.raises(DeploymentError) as caught:
         await prepare(engine, text.replace("{Bucket: fogbank-local, Key: /some/where}", "./src"))
     assert caught.value.message == (
-        "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. Number "
-        "of errors found: 1. Resource with id [Hello] is invalid. 'CodeUri' is not a valid S3 Uri of the form "
+        "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. "
+        "Number of errors found: 1. Resource with id [Hello] is invalid. 'CodeUri' is not a valid S3 Uri of the form "
         "'s3://bucket/key' with optional versionId query parameter."
     )
 
@@ -284,7 +284,8 @@ async def test_language_extensions_are_needed_for_their_functions(engine: Engine
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://fogbank-local{}", "https://fogbank-local.s3.amazonaws.com{}", "https://s3.amazonaws.com/fogbank-local{}"]
+    "url",
+    ["s3://fogbank-local{}", "https://fogbank-local.s3.amazonaws.com{}", "https://s3.amazonaws.com/fogbank-local{}"],
 )
 async def test_templates_are_read_from_local_files(engine: Engine, tmp_path: Path, url: str) -> None:
     path = tmp_path / "t.yaml"

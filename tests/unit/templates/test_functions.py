@@ -124,23 +124,31 @@ def test_no_value_stands_alone_until_its_property_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("Yes", True), ("No", False), ("Both", False), ("Either", True), ("Three", True), ("True", True), ("Chosen", True)],
+    [
+        ("Yes", True),
+        ("No", False),
+        ("Both", False),
+        ("Either", True),
+        ("Three", True),
+        ("True", True),
+        ("Chosen", True),
+    ],
 )
 def test_conditions_are_decided(name: str, expected: bool) -> None:
     assert EVALUATOR.condition(name) is expected
 
 
 SUB = (
-    "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first "
-    "argument, and an optional second argument to specify a mapping of values to replace in the string"
+    "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as "
+    "first argument, and an optional second argument to specify a mapping of values to replace in the string"
 )
 GET_ATT = (
     "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource "
     "attribute"
 )
 JOIN = (
-    "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be "
-    "joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
+    "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings "
+    "to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
 )
 
 
@@ -155,8 +163,8 @@ JOIN = (
         ({"Fn::Sub": ["a"]}, SUB),
         ({"Fn::Sub": [{"Ref": "Name"}, {}]}, SUB),
         ({"Fn::Sub": "${a-b}"},
-         "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, "
-         "periods, and colons"),
+         ("Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, "
+         "periods, and colons")),
         ({"Fn::Sub": "${Names}"}, "Template error: variable Names in Fn::Sub expression does not resolve to a string"),
         ({"Fn::Join": ["-"]}, JOIN),
         ({"Fn::Join": ["-", "text"]}, JOIN),

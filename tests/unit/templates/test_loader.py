@@ -87,11 +87,11 @@ def test_anchors_and_merges_are_written_out() -> None:
          "Template format error: YAML not well-formed. (line 2, column 1): expected one document"),
         ("a: !Foo b", "Template format error: YAML not well-formed. (line 1, column 4): unknown tag !Foo"),
         ("a: *b",
-         "Template format error: YAML not well-formed. (line 1, column 4): the alias *b refers to nothing, or to what "
-         "contains it"),
+         ("Template format error: YAML not well-formed. (line 1, column 4): the alias *b refers to nothing, or to what "
+         "contains it")),
         ("a: &a [*a]",
-         "Template format error: YAML not well-formed. (line 1, column 8): the alias *a refers to nothing, or to what "
-         "contains it"),
+         ("Template format error: YAML not well-formed. (line 1, column 8): the alias *a refers to nothing, or to what "
+         "contains it")),
         ("? [a]\n: b", "Template format error: YAML not well-formed. (line 1, column 3): expected a string as a key"),
         ("a:\n  <<: 5",
          "Template format error: YAML not well-formed. (line 2, column 3): expected a mapping to merge"),

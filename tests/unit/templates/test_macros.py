@@ -98,7 +98,7 @@ async def test_documents_that_include_each_other_end() -> None:
 
 def test_macros_that_there_are_not_are_named() -> None:
     check_names(("AWS::LanguageExtensions", "AWS::Serverless-2016-10-31", "AWS::Include"))
-    with pytest.raises(DeploymentError, match="No transform named Mine found."):
+    with pytest.raises(DeploymentError, match="No transform named Mine found"):
         check_names(("Mine",))
     with pytest.raises(UnsupportedError, match="AWS::CodeDeployBlueGreen"):
         check_names(("AWS::CodeDeployBlueGreen",))

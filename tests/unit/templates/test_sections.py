@@ -72,8 +72,8 @@ def parsed(text: str) -> Template:
          "Template format error: Every Mappings attribute must be a String or a List."),
         (QUEUE + "Mappings: {M: text}", "Template format error: Every Mappings member must be a map"),
         (QUEUE + "Conditions: {C: !Equals [!Ref Q, a]}",
-         "Template format error: Unresolved dependencies [Q]. Cannot reference resources in the Conditions block of the "
-         "template"),
+         ("Template format error: Unresolved dependencies [Q]. Cannot reference resources in the Conditions block of "
+         "the template")),
         ("Resources: {Q: {Type: T, Condition: C}}",
          "Template format error: Unresolved condition dependency C in the Resources block of the template"),
         ("Resources: {Q: {Type: T, Properties: {A: !If [C, 1, 2]}}}",
@@ -142,11 +142,11 @@ def test_values_are_given_previous_or_default() -> None:
         ([], "Parameters: [Plain] must have values"),
         (given(Plain="x", Foo="1", Bar="2"), "Parameters: [Foo, Bar] do not exist in the template"),
         ([ParameterInput("Plain", use_previous=True)],
-         "Invalid input for parameter key Plain. Cannot specify usePreviousValue as true for a parameter key not in the "
-         "previous template"),
+         ("Invalid input for parameter key Plain. Cannot specify usePreviousValue as true for a parameter key not in "
+         "the previous template")),
         ([ParameterInput("Plain", "x", use_previous=True)],
-         "Invalid input for parameter key Plain. Cannot specify usePreviousValue as true and non empty value for a "
-         "parameter"),
+         ("Invalid input for parameter key Plain. Cannot specify usePreviousValue as true and non empty value for a "
+         "parameter")),
         (given(Plain="x") + given(Plain="y"), "Parameter 'Plain' is given more than once"),
     ],
 )  # fmt: skip

@@ -44,7 +44,8 @@ class StepError(Exception):
 
 def handler_message(error: ApiError, token: str) -> str:
     """A service's error as CloudFormation reports it for a resource."""
-    return f'Resource handler returned message: "{error.message}" (RequestToken: {token}, HandlerErrorCode: {handler_code(error)})'
+    code = handler_code(error)
+    return f'Resource handler returned message: "{error.message}" (RequestToken: {token}, HandlerErrorCode: {code})'
 
 
 def handler_code(error: ApiError) -> str:

@@ -40,8 +40,8 @@ def check_policy(body: str) -> str:
     """Refuse what is no stack policy; gives the policy back."""
     if len(body.encode()) > MAX_BYTES:
         raise StackValidationError(
-            f"1 validation error detected: Value at 'stackPolicyBody' failed to satisfy constraint: Member must have length "
-            f"less than or equal to {MAX_BYTES}"
+            f"1 validation error detected: Value at 'stackPolicyBody' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {MAX_BYTES}"
         )
     try:
         _statements(body)

@@ -109,7 +109,10 @@ class Undoer:
         return None
 
     async def clean_up(self) -> None:
-        """After an update or its rollback: delete what was replaced, removed, or made in vain. Failures are events only."""
+        """After an update or its rollback: delete what was replaced, removed, or made in vain.
+
+        A failure here is an event and no more.
+        """
         targets = {
             resource.logical_id: resource
             for resource in self._journal.resources.values()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 LIMIT = 8
 """Visits under way at once."""
 
 
 async def walk(
-    needs: Mapping[str, Set[str]],
+    needs: Mapping[str, AbstractSet[str]],
     visit: Callable[[str], Awaitable[bool]],
     halted: Callable[[], bool],
     *,

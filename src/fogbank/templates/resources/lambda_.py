@@ -416,7 +416,7 @@ class LayerVersion(ResourceType):
         arn = reply["LayerVersionArn"]
         return Standing(arn, {"LayerVersionArn": arn})
 
-    async def exists(self, work: Work) -> bool:
+    async def exists(self, work: Work) -> bool:  # noqa: ARG002 - nothing needs to be asked
         return False  # another version of a layer that exists is what publishing is for
 
     async def remove(self, work: Work) -> None:
@@ -490,5 +490,6 @@ class Url(ResourceType):
 
 
 TYPES = (
-    Function, Version, Alias, Permission, EventSourceMapping, EventInvokeConfig, LayerVersion, LayerVersionPermission, Url,
+    Function, Version, Alias, Permission, EventSourceMapping, EventInvokeConfig, LayerVersion, LayerVersionPermission,
+    Url,
 )  # fmt: skip

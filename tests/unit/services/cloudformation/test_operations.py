@@ -7,13 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from tests.unit.services.cloudformation.scripted import ScriptedEngine
 
 from fogbank.cloud import LocalCloud
 from fogbank.core.clock import VirtualClock
 from fogbank.core.errors import ApiError
 from fogbank.core.scope import Scope
 from fogbank.services.cloudformation import CloudFormation
-from tests.unit.services.cloudformation.scripted import ScriptedEngine
 
 SCOPE = Scope()
 
@@ -206,6 +206,5 @@ async def test_an_old_resource_that_cannot_be_deleted_does_not_fail_the_update(s
 
 
 def _background(work: Any) -> Any:
-
 
     return asyncio.ensure_future(work)

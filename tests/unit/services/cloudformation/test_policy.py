@@ -25,9 +25,11 @@ ALLOW = {"Effect": "Allow", "Action": "Update:*", "Resource": "*"}
         ([ALLOW], Action.UPDATE, None),
         ([ALLOW, {"Effect": "Deny", "Action": "Update:Replace", "Resource": "*"}], Action.UPDATE, None),
         ([ALLOW, {"Effect": "Deny", "Action": "Update:Replace", "Resource": "*"}], Action.REPLACE, 2),
-        ([ALLOW, {"Effect": "Deny", "Action": ["Update:Delete"], "Resource": "LogicalResourceId/Q*"}], Action.REMOVE, 2),
+        ([ALLOW, {"Effect": "Deny", "Action": ["Update:Delete"], "Resource": "LogicalResourceId/Q*"}],
+         Action.REMOVE, 2),
         ([ALLOW, {"Effect": "Deny", "NotAction": "Update:Modify", "Resource": "*"}], Action.REPLACE, 2),
-        ([ALLOW, {"Effect": "Deny", "Action": "Update:*", "NotResource": "LogicalResourceId/Queue"}], Action.UPDATE, None),
+        ([ALLOW, {"Effect": "Deny", "Action": "Update:*", "NotResource": "LogicalResourceId/Queue"}],
+         Action.UPDATE, None),
         ([{**ALLOW, "Resource": "LogicalResourceId/Other"}], Action.UPDATE, 0),
         ([ALLOW, {"Effect": "Deny", "Action": "Update:*", "Resource": "*",
                   "Condition": {"StringEquals": {"ResourceType": ["AWS::SQS::Queue"]}}}], Action.UPDATE, 2),
@@ -47,7 +49,9 @@ def test_without_a_policy_everything_is_allowed() -> None:
     assert denied(None, "Queue", "AWS::SQS::Queue", Action.REPLACE) is None
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"Statement": [{"Effect": "Maybe"}]}', '{"Statement": 5}', "x" * 16_385])
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{}", '{"Statement": [{"Effect": "Maybe"}]}', '{"Statement": 5}', "x" * 16_385]
+)
 def test_what_is_no_policy_is_refused(body: str) -> None:
     with pytest.raises(StackValidationError):
         check_policy(body)

@@ -38,8 +38,8 @@ def test_a_node_is_visited_once_after_all_it_needs_and_never_after_a_failure(
     asyncio.run(walk(needs, visit, lambda: False, limit=limit))
     assert len(done) == len(set(done))
     unreachable = set(bad)
-    for name in needs:  # names are in dependency order
-        if needs[name] & unreachable:
+    for name, needed in needs.items():  # names are in dependency order
+        if needed & unreachable:
             unreachable.add(name)
     assert set(done) == {name for name in needs if not needs[name] & unreachable}
 

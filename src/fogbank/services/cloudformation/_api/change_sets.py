@@ -107,7 +107,8 @@ class ChangeSetOperations(StackOperations):
         if kind == "CREATE":
             if found is not None and found.status is not StackStatus.REVIEW_IN_PROGRESS:
                 raise StackValidationError(
-                    f"Stack [{found.name}] already exists and cannot be created again with the changeSet [{change_set}]."
+                    f"Stack [{found.name}] already exists and cannot be created again with the changeSet "
+                    f"[{change_set}]."
                 )
             if found is not None:
                 return found, False

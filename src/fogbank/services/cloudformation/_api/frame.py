@@ -164,8 +164,8 @@ class Frame(Service):
         if body is not None:
             if len(body.encode()) > MAX_INLINE_TEMPLATE:
                 raise StackValidationError(
-                    f"1 validation error detected: Value '{body[:100]}…' at 'templateBody' failed to satisfy constraint: "
-                    f"Member must have length less than or equal to {MAX_INLINE_TEMPLATE}"
+                    f"1 validation error detected: Value '{body[:100]}…' at 'templateBody' failed to satisfy "
+                    f"constraint: Member must have length less than or equal to {MAX_INLINE_TEMPLATE}"
                 )
             return str(body)
         if url is None:

@@ -311,8 +311,8 @@ class StackOperations(Frame):
             raise StackValidationError(f"Stack [{stack.id}] cannot be deleted while in status {stack.status}")
         if (retain or force) and stack.status is not StackStatus.DELETE_FAILED:
             raise StackValidationError(
-                f"Invalid operation on stack [{stack.id}]. When you delete a stack, specify which resources to retain only "
-                "when the stack is in the DELETE_FAILED state."
+                f"Invalid operation on stack [{stack.id}]. When you delete a stack, specify which resources to "
+                "retain only when the stack is in the DELETE_FAILED state."
             )
         unknown = [name for name in retain if name not in resources]
         if unknown:
