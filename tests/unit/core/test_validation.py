@@ -60,8 +60,7 @@ def test_members_that_are_none_count_as_absent() -> None:
 
 def test_a_missing_member_is_null_without_quotes() -> None:
     assert message("dynamodb", "GetItem", {"TableName": "orders"}) == (
-        "1 validation error detected: "
-        "Value null at 'key' failed to satisfy constraint: Member must not be null"
+        "1 validation error detected: Value null at 'key' failed to satisfy constraint: Member must not be null"
     )
 
 
@@ -145,9 +144,7 @@ def test_values_of_maps_are_reported_of_the_map() -> None:
 def test_keys_of_maps_are_reported_of_the_map() -> None:
     request = {"FunctionName": "f", "Environment": {"Variables": {"1bad": "x"}}}
     text = message("lambda", "UpdateFunctionConfiguration", request)
-    assert (
-        "at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: [" in text
-    )
+    assert "at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: [" in text
 
 
 def test_sensitive_values_are_not_shown() -> None:
@@ -278,9 +275,7 @@ def test_patterns_are_java_s(pattern: str, matching: str, other: str) -> None:
     assert not compiled.fullmatch(other)
 
 
-@pytest.mark.parametrize(
-    "pattern", [r"[a-z&&[^b]]", r"[a[bc]]", r"\Qx\E", r"\p{Klingon}", r"[\P{L}]", "(", r"\h"]
-)
+@pytest.mark.parametrize("pattern", [r"[a-z&&[^b]]", r"[a[bc]]", r"\Qx\E", r"\p{Klingon}", r"[\P{L}]", "(", r"\h"])
 def test_patterns_that_are_not_understood_are_refused(pattern: str) -> None:
     with pytest.raises(UnsupportedPatternError):
         compile_pattern(pattern)

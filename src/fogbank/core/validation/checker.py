@@ -153,9 +153,7 @@ def _compile_string(shape: StringShape) -> Valid:
         return lambda value: isinstance(value, str) and value in values
     if shape.pattern is not None:
         matches = compile_pattern(shape.pattern).fullmatch
-        return lambda value: (
-            isinstance(value, str) and low <= len(value) <= high and matches(value) is not None
-        )
+        return lambda value: isinstance(value, str) and low <= len(value) <= high and matches(value) is not None
     if shape.minimum is None and shape.maximum is None:
         return _is_string
     return lambda value: isinstance(value, str) and low <= len(value) <= high

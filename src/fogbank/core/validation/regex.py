@@ -38,11 +38,26 @@ _SHORTHAND = frozenset("wdsWDS")
 _UNKNOWN_ESCAPES = frozenset("GRXhHvzZkQENcyY")
 
 
+_HEADER = r"\t*[\x20-\x7E][\t\x20-\x7E]*"
+_LINEAR = {
+    r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$": _HEADER,
+    r"[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*|(\$(\.[\w/_-]+(\[(\d+|\*)\])*)*)": (
+        _HEADER + r"|(\$(\.[\w/_-]+(\[(\d+|\*)\])*)*)"
+    ),
+    r"^[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$": (
+        r"\t*[^\x00-\x1F:\x7F][^\x00-\x08\x0A-\x1F:\x7F]*"
+    ),
+    r"\/?.+\/.+": rf"{_NOT_LINE_END}[^/\n\r\x85\u2028\u2029]*/{_NOT_LINE_END}+",
+}
+"""Patterns of the models that take time exponential or quadratic in a value that does not match, and others that
+match the same values in linear time. A request could otherwise stop the server."""
+
+
 @lru_cache(maxsize=2048)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """A Java pattern compiled for Python; `UnsupportedPatternError` if it cannot be."""
     try:
-        return re.compile(translate(pattern), re.ASCII)
+        return re.compile(_LINEAR.get(pattern) or translate(pattern), re.ASCII)
     except re.error as error:
         raise UnsupportedPatternError(f"{pattern!r}: {error}") from error
 
