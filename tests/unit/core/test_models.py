@@ -47,12 +47,8 @@ def test_every_operation_agrees_with_botocore_s_model(service: str) -> None:
         assert mine.method_name == botocore.xform_name(name)
         assert mine.http.method == other.http["method"]
         assert mine.http.uri == other.http["requestUri"]
-        assert (mine.input.name if mine.input else None) == (
-            other.input_shape.name if other.input_shape else None
-        )
-        assert (mine.output.name if mine.output else None) == (
-            other.output_shape.name if other.output_shape else None
-        )
+        assert (mine.input.name if mine.input else None) == (other.input_shape.name if other.input_shape else None)
+        assert (mine.output.name if mine.output else None) == (other.output_shape.name if other.output_shape else None)
         assert list(mine.errors) == [shape.name for shape in other.error_shapes]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from fogbank.core.validation import (
     describe,
     java_text,
 )
+from fogbank.core.validation.regex import _LINEAR, translate
 
 
 def operation(service: str, name: str) -> OperationModel:
@@ -273,6 +275,20 @@ def test_patterns_are_java_s(pattern: str, matching: str, other: str) -> None:
     compiled = compile_pattern(pattern)
     assert compiled.fullmatch(matching)
     assert not compiled.fullmatch(other)
+
+
+@pytest.mark.parametrize("pattern", sorted(_LINEAR))
+@given(value=st.text("\t a/:$.[0]*\n\x7f", max_size=8))
+def test_rewritten_patterns_match_the_same_values(pattern: str, value: str) -> None:
+    """Short values only: on long ones the originals take for ever."""
+    original = re.compile(translate(pattern), re.ASCII)
+    assert bool(compile_pattern(pattern).fullmatch(value)) is bool(original.fullmatch(value))
+
+
+@pytest.mark.parametrize("pattern", sorted(_LINEAR))
+@pytest.mark.parametrize("unit", [" ", "/", "a ", "a/"])
+def test_rewritten_patterns_do_not_stop_the_server(pattern: str, unit: str) -> None:
+    assert compile_pattern(pattern).fullmatch(unit * 20_000 + "\n") is None
 
 
 @pytest.mark.parametrize("pattern", [r"[a-z&&[^b]]", r"[a[bc]]", r"\Qx\E", r"\p{Klingon}", r"[\P{L}]", "(", r"\h"])
