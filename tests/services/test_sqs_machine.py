@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -35,9 +36,8 @@ from fogbank.core.scope import Scope
 from fogbank.services.sqs import Sqs
 from fogbank.storage import SqliteStorage
 
-SETTINGS = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+SHORT = settings(max_examples=8, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LONG = settings(SHORT, max_examples=60)
 RETENTION = 600
 TIMEOUT = 30
 
@@ -305,7 +305,17 @@ def multiple_of(handles: list[str]) -> Any:
     return multiple(*handles)
 
 
-StandardQueue.TestCase.settings = SETTINGS
-FifoQueue.TestCase.settings = SETTINGS
+class StandardQueueAtLength(StandardQueue):
+    """The same, for longer."""
+
+
+class FifoQueueAtLength(FifoQueue):
+    """The same, for longer."""
+
+
+StandardQueue.TestCase.settings = FifoQueue.TestCase.settings = SHORT
+StandardQueueAtLength.TestCase.settings = FifoQueueAtLength.TestCase.settings = LONG
 TestStandardQueue = StandardQueue.TestCase
 TestFifoQueue = FifoQueue.TestCase
+TestStandardQueueAtLength = pytest.mark.slow(StandardQueueAtLength.TestCase)
+TestFifoQueueAtLength = pytest.mark.slow(FifoQueueAtLength.TestCase)

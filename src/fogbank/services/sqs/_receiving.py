@@ -93,8 +93,8 @@ class Receiver:
         room = MAXIMUM_IN_FLIGHT - bound
         if room <= 0 and not queue.fifo and not demand.long_poll:
             raise OverLimitError(
-                f"The maximum number of in flight messages ({MAXIMUM_IN_FLIGHT}) is reached for {queue.key.name}; "
-                "delete messages after they are processed."
+                "Too many messages have been received without being deleted.\n"
+                "Please delete your received messages or let them timeout before receiving more."
             )
         return min(demand.limit, room)
 

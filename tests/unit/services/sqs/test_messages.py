@@ -125,8 +125,10 @@ def test_the_digest_of_the_developer_guides_kind_of_example() -> None:
         ),
         (
             {"a": {"DataType": "string", "StringValue": "x"}},
-            ("The type of message (user) attribute 'a' is invalid. You must use only the following supported type "
-            "prefixes: Binary, Number, String."),
+            (
+                "The type of message (user) attribute 'a' is invalid. You must use only the following supported type "
+                "prefixes: Binary, Number, String."
+            ),
         ),
         (
             {"a": {"DataType": "", "StringValue": "x"}},
@@ -255,8 +257,10 @@ def entries(*ids: str) -> list[dict[str, Any]]:
         (
             entries("a!"),
             InvalidBatchEntryIdError,
-            ("A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
-            "It can be at most 80 letters long."),
+            (
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+                "It can be at most 80 letters long."
+            ),
         ),
     ],
 )

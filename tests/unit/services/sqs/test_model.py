@@ -204,16 +204,20 @@ def test_labels_are_unique_and_must_exist() -> None:
             ["111122223333"],
             ["CreateQueue"],
             InvalidParameterValueError,
-            ("Value SQS:CreateQueue for parameter ActionName is invalid. "
-            "Reason: Only the queue owner is allowed to invoke this action."),
+            (
+                "Value SQS:CreateQueue for parameter ActionName is invalid. "
+                "Reason: Only the queue owner is allowed to invoke this action."
+            ),
         ),
         (
             "l",
             ["111122223333"],
             ["ChangeMessageVisibilityBatch"],
             InvalidParameterValueError,
-            ("Value SQS:ChangeMessageVisibilityBatch for parameter ActionName is invalid. "
-            "Reason: Please refer to the appropriate WSDL for a list of valid actions."),
+            (
+                "Value SQS:ChangeMessageVisibilityBatch for parameter ActionName is invalid. "
+                "Reason: Please refer to the appropriate WSDL for a list of valid actions."
+            ),
         ),
         ("l", ["111122223333"], ["SendMessage"] * 8, OverLimitError, "8 Actions were found, maximum allowed is 7."),
     ],
