@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fogbank.services.cloudformation import CloudFormation
-from fogbank.services.dynamodb import DynamoDb
+from fogbank.services.dynamodb import DynamoDb, DynamoDbStreams
 from fogbank.services.events import Events
 from fogbank.services.iam import Iam
 from fogbank.services.kit import Service
@@ -21,6 +21,7 @@ _CLASSES: tuple[type[Service], ...] = (
     Ssm,
     Sqs,
     DynamoDb,
+    DynamoDbStreams,
     Events,
     Scheduler,
     Lambda,

@@ -8,6 +8,7 @@ from typing import ClassVar
 from fogbank.core.errors import ApiError, ValidationError
 from fogbank.core.models import OperationModel
 from fogbank.core.validation import Constraint, Problem, describe
+from fogbank.services.dynamodb._api.backups import BackupOperations
 from fogbank.services.dynamodb._api.batches import BatchOperations
 from fogbank.services.dynamodb._api.queries import QueryOperations
 from fogbank.services.dynamodb._api.settings import SettingOperations
@@ -15,7 +16,14 @@ from fogbank.services.dynamodb._api.statements import StatementOperations
 from fogbank.services.dynamodb._api.tables import TableOperations
 
 
-class DynamoDb(TableOperations, SettingOperations, QueryOperations, BatchOperations, StatementOperations):
+class DynamoDb(
+    TableOperations,
+    SettingOperations,
+    BackupOperations,
+    QueryOperations,
+    BatchOperations,
+    StatementOperations,
+):
     """Amazon DynamoDB."""
 
     name: ClassVar[str] = "dynamodb"

@@ -10,6 +10,9 @@
     ├── IdempotentParameterMismatchException  the token was used with another request
     ├── DuplicateItemException                a PartiQL INSERT met an item with its key
     ├── TableNotFoundException                the same as ResourceNotFound, for backups
+    ├── TableAlreadyExistsException           a restore to the name of a table
+    ├── BackupNotFoundException               no such backup
+    ├── PointInTimeRecoveryUnavailableException  the table does not have it
     ├── PolicyNotFoundException               no resource-based policy, or not that revision of it
     ├── TrimmedDataAccessException            (streams) the records are older than a day
     └── ExpiredIteratorException              (streams) the iterator is older than fifteen minutes
@@ -87,6 +90,24 @@ class TableNotFoundError(ApiError):
     """No such table, in the words of the operations on backups."""
 
     code = "TableNotFoundException"
+
+
+class TableAlreadyExistsError(ApiError):
+    """A table cannot be restored to the name of one that is there."""
+
+    code = "TableAlreadyExistsException"
+
+
+class BackupNotFoundError(ApiError):
+    """No such backup."""
+
+    code = "BackupNotFoundException"
+
+
+class PointInTimeRecoveryUnavailableError(ApiError):
+    """The table does not have point-in-time recovery."""
+
+    code = "PointInTimeRecoveryUnavailableException"
 
 
 class PolicyNotFoundError(ApiError):

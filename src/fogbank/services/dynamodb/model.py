@@ -148,6 +148,10 @@ class Definition:
     tags: dict[str, str] = field(default_factory=dict)
     policy: str | None = None
     policy_revision: str = ""
+    restoring: bool = False
+    """A restored table cannot be used until its indexes are filled."""
+    restored: dict[str, str | float] | None = None
+    """SourceBackupArn, SourceTableArn and RestoreDateTime of a table that was restored."""
 
     @property
     def locals(self) -> tuple[IndexDefinition, ...]:

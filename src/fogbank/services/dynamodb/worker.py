@@ -14,11 +14,12 @@ from dataclasses import replace
 from fogbank.core.clock import Clock
 from fogbank.services.dynamodb._rows.catalog import Catalog
 from fogbank.services.dynamodb._rows.expiry import OLDEST, TOPIC, ExpiryWatch
-from fogbank.services.dynamodb._rows.records import RETENTION
 from fogbank.services.dynamodb._rows.writer import Writer
+from fogbank.services.dynamodb._streams.records import RETENTION
+from fogbank.services.dynamodb._streams.storage import Streams
 from fogbank.services.dynamodb._values.codec import decode
 from fogbank.services.dynamodb.model import Index, IndexStatus, Location, Table
-from fogbank.services.dynamodb.storage import END, Chore, Items, Streams, Tables, Upkeep
+from fogbank.services.dynamodb.storage import END, Chore, Items, Tables, Upkeep
 from fogbank.storage import Storage, StorageError, Tx
 
 _log = logging.getLogger("fogbank.dynamodb")
@@ -32,6 +33,7 @@ PURGE_TABLE = "purge-table"
 PURGE_INDEX = "purge-index"
 FILL_INDEX = "fill-index"
 NOTE_EXPIRY = "note-expiry"
+RESTORE = "restore"
 
 Step = Callable[[Tx, Chore], Awaitable[Location | None]]
 """Does a slice of a chore: how far it came, or `None` when the chore is done."""
@@ -59,6 +61,7 @@ class Worker:
             PURGE_INDEX: self._purge_index,
             FILL_INDEX: self._fill_index,
             NOTE_EXPIRY: self._note_expiry,
+            RESTORE: self._restore,
         }
 
     async def run(self) -> None:
@@ -98,7 +101,7 @@ class Worker:
 
         async def body(tx: Tx) -> None:
             await self._upkeep.end_chore(tx, chore)
-            if chore.kind == FILL_INDEX:
+            if chore.kind in (FILL_INDEX, RESTORE):
                 await self._activate(tx, chore)
 
         if table is None:
@@ -115,7 +118,8 @@ class Worker:
             replace(index, status=IndexStatus.ACTIVE) if index.number == chore.index else index
             for index in table.definition.indexes
         )
-        await self._tables.update(tx, table, replace(table.definition, indexes=indexes))
+        restoring = table.definition.restoring and chore.kind != RESTORE
+        await self._tables.update(tx, table, replace(table.definition, indexes=indexes, restoring=restoring))
 
     async def _purge_table(self, tx: Tx, chore: Chore) -> Location | None:
         more = await self._upkeep.purge_items(tx, chore.table, SLICE)
@@ -133,6 +137,18 @@ class Worker:
         rows = await self._items.scan(tx, table.id, chore.cursor, END, SLICE)
         for row in rows:
             await self._writer.reindex(tx, table, index, row.home, None, decode(row.item))
+        return rows[-1].place if len(rows) == SLICE else None
+
+    async def _restore(self, tx: Tx, chore: Chore) -> Location | None:
+        """Fill every index of a table whose items were restored."""
+        table = await self._tables.by_id(tx, chore.table)
+        if table is None:
+            return None
+        rows = await self._items.scan(tx, table.id, chore.cursor, END, SLICE)
+        for row in rows:
+            item = decode(row.item)
+            for index in table.indexes:
+                await self._writer.reindex(tx, table, index, row.home, None, item)
         return rows[-1].place if len(rows) == SLICE else None
 
     async def _note_expiry(self, tx: Tx, chore: Chore) -> Location | None:

@@ -7,14 +7,16 @@ from typing import TypeVar
 
 from fogbank.core.call import Call
 from fogbank.core.scope import Scope
+from fogbank.services.dynamodb._backups.storage import Backups
 from fogbank.services.dynamodb._rows.catalog import Catalog, resolve
 from fogbank.services.dynamodb._rows.expiry import ExpiryWatch
 from fogbank.services.dynamodb._rows.reader import Reader
-from fogbank.services.dynamodb._rows.records import Recorder
 from fogbank.services.dynamodb._rows.statistics import Statistics
 from fogbank.services.dynamodb._rows.writer import Writer
+from fogbank.services.dynamodb._streams.records import Recorder
+from fogbank.services.dynamodb._streams.storage import Streams
 from fogbank.services.dynamodb.model import Table
-from fogbank.services.dynamodb.storage import Items, Streams, Tables, Upkeep
+from fogbank.services.dynamodb.storage import Items, Tables, Upkeep
 from fogbank.services.dynamodb.worker import Worker
 from fogbank.services.kit import Kit, Service
 from fogbank.storage import Tx
@@ -31,6 +33,7 @@ class Parts(Service):
         self.items = Items()
         self.upkeep = Upkeep()
         self.streams = Streams()
+        self.backups = Backups()
         self.catalog = Catalog(self.tables)
         self.watch = ExpiryWatch(kit.clock)
         self.writer = Writer(self.items, Recorder(self.streams, kit.clock), self.watch)

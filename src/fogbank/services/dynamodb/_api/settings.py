@@ -168,7 +168,7 @@ class SettingOperations(Parts):
     # -- continuous backups -------------------------------------------------------------------------------
 
     async def describe_continuous_backups(self, call: Call, request: DescribeContinuousBackupsInputTypeDef) -> Reply:
-        """Whether point-in-time recovery is on. Restoring is not implemented, and says so when it is called."""
+        """Whether point-in-time recovery is on. Only the present moment can be restored (`backups.py`)."""
 
         async def body(tx: Tx) -> Reply:
             return self._backups(await self._table_with_backups(tx, call, request["TableName"]))

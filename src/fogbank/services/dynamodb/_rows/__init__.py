@@ -5,7 +5,6 @@
 | `catalog.py` | tables by name, remembered between requests |
 | `writer.py` | doing a planned write: the item, its index rows, its stream record |
 | `reader.py` | a page of a Query or Scan |
-| `records.py` | the records of a stream |
 | `expiry.py` | when the worker is to look for expired items |
 | `statistics.py` | how many items there are |
 """

@@ -55,6 +55,8 @@ class Catalog:
             table = await self._tables.find(tx, scope, name)
             if table is None:
                 raise table_not_found(name if named else None)
+            if table.definition.restoring and not named:
+                raise table_not_found()
             if not changing:
                 self._remember(key, table)
         return table

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fogbank.services.dynamodb._items.capacity import Consumed, write_units
 from fogbank.services.dynamodb._items.plans import Plan
 from fogbank.services.dynamodb._rows.expiry import ExpiryWatch
-from fogbank.services.dynamodb._rows.records import Recorder
+from fogbank.services.dynamodb._streams.records import Recorder
 from fogbank.services.dynamodb._values.attributes import Item, item_size
 from fogbank.services.dynamodb._values.codec import decode, encode
 from fogbank.services.dynamodb.model import Index, Location, Table

@@ -2,7 +2,8 @@
 
 | file | idea |
 | --- | --- |
-| `../_rows/records.py` | what is recorded of a change, and how it is shown |
+| `storage.py` | the rows |
+| `records.py` | what is recorded of a change, and how it is shown |
 | `iterators.py` | shard iterators: a place in a stream, as a token |
 | `api.py` | the service `dynamodbstreams` |
 

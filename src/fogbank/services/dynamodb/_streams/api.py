@@ -9,15 +9,15 @@ from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.core.call import Call, Reply
 from fogbank.core.errors import ValidationError
 from fogbank.core.scope import Scope
-from fogbank.services.dynamodb._rows.records import number_of, sequence_number, shown
 from fogbank.services.dynamodb._streams.iterators import LIFE, ShardIterator, parse
+from fogbank.services.dynamodb._streams.records import number_of, sequence_number, shown
+from fogbank.services.dynamodb._streams.storage import StoredStream, Streams
 from fogbank.services.dynamodb._tables.description import stream_arn
 from fogbank.services.dynamodb.errors import (
     ExpiredIteratorError,
     ResourceNotFoundError,
     TrimmedDataAccessError,
 )
-from fogbank.services.dynamodb.storage import StoredStream, Streams
 from fogbank.services.kit import Kit, Service
 from fogbank.storage import Tx
 

@@ -25,6 +25,8 @@ _WARM_ON_DEMAND = (12_000, 4_000)
 def describe(table: Table, statistics: Statistics, status: str = "ACTIVE") -> dict[str, Any]:
     """TableDescription. With `status` CREATING the global indexes are being created too."""
     definition = table.definition
+    if definition.restoring and status == "ACTIVE":
+        status = "CREATING"
     items, size = statistics.get(0, _NOTHING)
     shown: dict[str, Any] = {
         "AttributeDefinitions": [
@@ -34,7 +36,7 @@ def describe(table: Table, statistics: Statistics, status: str = "ACTIVE") -> di
         "KeySchema": definition.keys.describe(),
         "TableStatus": status,
         "CreationDateTime": definition.created,
-        "ProvisionedThroughput": _throughput(definition.throughput),
+        "ProvisionedThroughput": throughput(definition.throughput),
         "TableSizeBytes": size,
         "ItemCount": items,
         "TableArn": table.arn,
@@ -60,6 +62,8 @@ def _options(table: Table) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     if definition.on_demand is not None:
         shown["OnDemandThroughput"] = definition.on_demand
+    if definition.restored is not None:
+        shown["RestoreSummary"] = {**definition.restored, "RestoreInProgress": definition.restoring}
     if definition.stream is not None:
         if definition.stream.enabled:
             shown["StreamSpecification"] = {
@@ -86,7 +90,8 @@ def stream_arn(table: str, label: str) -> str:
     return f"{table}/stream/{label}"
 
 
-def _throughput(given: Throughput) -> dict[str, Any]:
+def throughput(given: Throughput) -> dict[str, Any]:
+    """ProvisionedThroughputDescription."""
     shown: dict[str, Any] = {
         "NumberOfDecreasesToday": 0,
         "ReadCapacityUnits": given.read,
@@ -113,7 +118,8 @@ def _warm(
     }
 
 
-def _projection(index: IndexDefinition) -> dict[str, Any]:
+def projection(index: IndexDefinition) -> dict[str, Any]:
+    """Projection."""
     shown: dict[str, Any] = {"ProjectionType": index.projection.value}
     if index.projection is ProjectionType.INCLUDE:
         shown["NonKeyAttributes"] = list(index.included)
@@ -125,7 +131,7 @@ def _local(table: Table, index: IndexDefinition, statistics: Statistics) -> dict
     return {
         "IndexName": index.name,
         "KeySchema": index.keys.describe(),
-        "Projection": _projection(index),
+        "Projection": projection(index),
         "IndexSizeBytes": size,
         "ItemCount": items,
         "IndexArn": f"{table.arn}/index/{index.name}",
@@ -134,11 +140,11 @@ def _local(table: Table, index: IndexDefinition, statistics: Statistics) -> dict
 
 def _global(table: Table, index: IndexDefinition, statistics: Statistics, status: str) -> dict[str, Any]:
     creating = status == "CREATING" or index.status is IndexStatus.CREATING
-    throughput = index.throughput or Throughput(0, 0)
+    units = index.throughput or Throughput(0, 0)
     shown = _local(table, index, statistics)
     shown["IndexStatus"] = "CREATING" if creating else "ACTIVE"
-    shown["ProvisionedThroughput"] = _throughput(throughput)
-    shown["WarmThroughput"] = _warm(index.warm, throughput, table.definition.billing, shown["IndexStatus"])
+    shown["ProvisionedThroughput"] = throughput(units)
+    shown["WarmThroughput"] = _warm(index.warm, units, table.definition.billing, shown["IndexStatus"])
     if index.status is IndexStatus.CREATING:
         shown["Backfilling"] = True
     if index.on_demand is not None:

@@ -11,10 +11,10 @@ import msgspec
 
 from fogbank.core.clock import Clock
 from fogbank.core.scope import Scope
+from fogbank.services.dynamodb._streams.storage import Streams
 from fogbank.services.dynamodb._values.attributes import Item, item_size
 from fogbank.services.dynamodb._values.codec import StoredValue
 from fogbank.services.dynamodb.model import Table
-from fogbank.services.dynamodb.storage import Streams
 from fogbank.storage import Tx
 
 RETENTION = 24 * 3600
