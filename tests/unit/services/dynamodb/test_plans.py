@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from fogbank.core.clock import VirtualClock
 from fogbank.services.dynamodb import DynamoDb, storage
+from fogbank.services.dynamodb._streams import storage as streams
 from fogbank.storage import SqliteStorage
 
 
@@ -23,7 +24,7 @@ async def engine(tmp_path: Path) -> SqliteStorage:
     "name",
     [
         "_TABLE", "_GET", "_PUT", "_DELETE", "_DELETE_INDEXED", "_QUERY", "_QUERY_BACK", "_QUERY_INDEX",
-        "_QUERY_INDEX_BACK", "_SCAN", "_SCAN_INDEX", "_EXPIRED", "_NEXT_EXPIRY", "_FIND_REPLY", "_RECORDS",
+        "_QUERY_INDEX_BACK", "_SCAN", "_SCAN_INDEX", "_EXPIRED", "_NEXT_EXPIRY", "_FIND_REPLY",
     ],
 )  # fmt: skip
 async def test_a_hot_statement_searches(engine: SqliteStorage, name: str) -> None:
@@ -32,6 +33,12 @@ async def test_a_hot_statement_searches(engine: SqliteStorage, name: str) -> Non
     assert not any("SCAN" in line or "TEMP B-TREE" in line for line in plan), plan
     if name != "_PUT":
         assert any("SEARCH" in line for line in plan), plan
+
+
+async def test_records_are_searched_by_stream_and_number(engine: SqliteStorage) -> None:
+    plan = " ".join(engine.plan(streams._RECORDS))
+    await engine.close()
+    assert "(table_id=? AND stream=? AND number>?)" in plan
 
 
 async def test_ranges_of_several_columns_are_searched_by_all_of_them(engine: SqliteStorage) -> None:
