@@ -141,6 +141,9 @@ class PreparedParent:
         loop.add_reader(ours.fileno(), self._readable)
         try:
             ready = await asyncio.wait_for(self._ready, _READY_TIMEOUT)
+        except StartError:
+            await self.stop()
+            raise
         except TimeoutError:
             await self.stop()
             raise StartError(f"the prepared parent of {self.interpreter.title} did not become ready") from None

@@ -25,6 +25,7 @@ from fogbank.runtime.model import (
     FunctionVersion,
     LogLine,
     Outcome,
+    StartError,
     State,
 )
 from fogbank.runtime.orders import order_for
@@ -68,7 +69,7 @@ class Runtime(Actor):
         self._folder = (config.data / "runtime").absolute()
         self._pools: dict[str, Pool] = {}
         self._parents: dict[Path, PreparedParent] = {}
-        self._parents_lock = asyncio.Lock()
+        self._preparing: dict[Path, asyncio.Task[PreparedParent]] = {}
         self._idle: dict[Environment, None] = {}
         """Every idle environment, the longest idle first."""
         self._alive = 0
@@ -246,21 +247,29 @@ class Runtime(Actor):
         return found if found is not None and found.language == "python" else self.interpreters.own
 
     async def _parent(self, interpreter: Interpreter) -> PreparedParent:
+        """The interpreter's prepared parent. Whoever stops waiting for it does not stop its start."""
         known = self._parents.get(interpreter.path)
         if known is not None and known.alive:
             return known
-        async with self._parents_lock:
-            known = self._parents.get(interpreter.path)
-            if known is not None and known.alive:
-                return known
-            if known is not None:
-                await known.stop()
-            parent = PreparedParent(interpreter, self._folder)
-            problem = await parent.start()
-            if problem:
-                _log.warning("functions on %s have no boto3 of the platform's: %s", interpreter.title, problem)
-            self._parents[interpreter.path] = parent
-            return parent
+        if not self.running:
+            raise StartError("the runtime has been stopped")
+        preparing = self._preparing.get(interpreter.path)
+        if preparing is None:
+            preparing = self.spawn(self._start_parent(interpreter), name=f"prepare-{interpreter.title}")
+            self._preparing[interpreter.path] = preparing
+            preparing.add_done_callback(lambda _: self._preparing.pop(interpreter.path, None))
+        return await asyncio.shield(preparing)
+
+    async def _start_parent(self, interpreter: Interpreter) -> PreparedParent:
+        dead = self._parents.pop(interpreter.path, None)
+        if dead is not None:
+            await dead.stop()
+        parent = PreparedParent(interpreter, self._folder)
+        problem = await parent.start()
+        if problem:
+            _log.warning("functions on %s have no boto3 of the platform's: %s", interpreter.title, problem)
+        self._parents[interpreter.path] = parent
+        return parent
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -278,6 +287,8 @@ class Runtime(Actor):
     async def on_stop(self) -> None:
         """Let what runs finish, then end everything."""
         await self.finish()
+        if self._preparing:
+            await asyncio.wait(set(self._preparing.values()))
         for parent in self._parents.values():
             await parent.stop()
         self._parents.clear()
