@@ -549,6 +549,35 @@ async def test_bodies_that_are_too_large_are_refused(data: bytes) -> None:
         assert (await client.exchange(data))[0] == 413
 
 
+async def test_bodies_are_bounded_over_all_connections() -> None:
+    """What is held is given back when it is answered, refused, or its client goes away."""
+    gate = asyncio.Event()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        if request.body:
+            await gate.wait()
+        return HttpResponse(body=str(len(request.body)).encode())
+
+    post = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 600\r\n\r\n" + b"x" * 600
+    async with serving(handler, HttpLimits(max_held=1000, stop_timeout=5)) as rig:
+        first, second, third = [await rig.connect() for _ in range(3)]
+        first.send(post)
+        await rig.clock.settle()
+        assert (await second.exchange(post))[0] == 503
+        assert (await third.exchange(GET))[0] == 200
+        second.close()
+        gate.set()
+        assert await first.answer() == (200, b"600")
+        await rig.clock.settle()
+        assert rig.server.held == 0
+        third.send(post[:300])
+        await rig.clock.settle()
+        assert rig.server.held > 0
+        third.writer.transport.abort()
+        await rig.clock.settle()
+        assert rig.server.held == 0
+
+
 async def test_a_client_that_sends_on_after_a_refusal_still_gets_it() -> None:
     async with serving(echo, LIMITS) as rig:
         client = await rig.connect()

@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._head_size = 0
         self._body_size = 0
+        self._held = 0
         self._in_head = False
         self._receiving = False
         self._begun = 0
@@ -91,6 +92,7 @@ class Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
         self._body.clear()
+        self._release(self._held)
 
     def pause_writing(self) -> None:
         if self._drained is None:
@@ -176,6 +178,11 @@ class Connection(asyncio.Protocol):
         if self._body_size > self._limits.max_body:
             self._refuse_body()
             return
+        self._held += len(piece)
+        self._server.held += len(piece)
+        if self._server.held > self._limits.max_held:
+            self._refuse(503, "the server holds as many requests as it can; try again")
+            return
         self._body.append(piece)
 
     def on_message_complete(self) -> None:
@@ -201,6 +208,11 @@ class Connection(asyncio.Protocol):
         if len(self._queue) >= self._limits.max_pipelined and self._reading and self._transport is not None:
             self._reading = False
             self._transport.pause_reading()
+
+    def _release(self, size: int) -> None:
+        """Bytes of a body are no longer held."""
+        self._held -= size
+        self._server.held -= size
 
     # Refusing.
 
@@ -323,6 +335,7 @@ class Connection(asyncio.Protocol):
         except Exception:  # noqa: BLE001 - the request's supervisor
             _log.exception("%s %s: the handler failed", item.method, item.path)
             response = HttpResponse(500, (("content-type", "text/plain"),), b"internal error\n")
+        self._release(min(len(item.body), self._held))
         last = not self._queue and not self._receiving and self._server.is_last(self)
         keep = item.keep_alive and not response.close and not last
         return await self._write(response, item, keep=keep)

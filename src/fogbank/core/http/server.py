@@ -31,6 +31,8 @@ class HttpLimits:
     """The request line and all headers; more is answered 431."""
     max_body: int = 100 * 1024 * 1024
     """A body; more is answered 413."""
+    max_held: int = 1024 * 1024 * 1024
+    """All bodies that are received or handled at one time; a further one is answered 503."""
     request_timeout: float = 60.0
     """The time to send a request, longer for a body that arrives at `min_rate` or faster; then 408."""
     min_rate: int = 16 * 1024
@@ -72,6 +74,8 @@ class HttpServer(Actor):
         self.handler = handler
         self.limits = limits or HttpLimits()
         self.now = clock.monotonic()
+        self.held = 0
+        """Bytes of bodies in memory: those that come, wait or are handled."""
         self._clock = clock
         self._listeners: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
