@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TOPIC = "logs.sweep"
 INTERVAL = 3600.0
 """Seconds between sweeps; a sweep is also woken by what gives it work (AWS may take 72 hours)."""
-_CHUNK = 2_000
+_CHUNK = 500
 """Events that are deleted in one transaction: others are not kept waiting."""
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1_000
 """Events read at a time: what a page needs is not known before they are seen."""
-_MAX_SCAN = 20_000
+_MAX_SCAN = 10_000
 """Events that one FilterLogEvents looks at. A page may be short, or empty, and have a token: so documented.
 """
 
