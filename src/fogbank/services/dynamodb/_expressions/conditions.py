@@ -142,11 +142,8 @@ class Compiler:
 
     def _in(self, tree: In) -> Test:
         if len(tree.choices) > MAX_CHOICES:
-            raise invalid(
-                self.kind,
-                "Incorrect number of operands for operator or function; "
-                f"operator or function: IN, number of operands: {len(tree.choices) + 1}",
-            )
+            detail = "The IN operator is provided with too many operands; number of operands: "
+            raise invalid(self.kind, f"{detail}{len(tree.choices)}")
         subject = self.getter(tree.operand)
         choices = [self.getter(choice) for choice in tree.choices]
 

@@ -83,8 +83,9 @@ class Names:
                 raise self._misused(call)
             self._check_count(call)
         if references.operators > MAX_OPERATORS:
-            detail = "The expression contains too many operators; operator count: "
-            raise invalid(kind, f"{detail}{references.operators}, maximum: {MAX_OPERATORS}")
+            # DynamoDB stops counting at the first that is too many.
+            detail = f"The expression contains too many operators; operator count: {MAX_OPERATORS + 1}"
+            raise invalid(kind, detail)
 
     def _check_function(self, call: Call) -> None:
         known = FUNCTIONS.get(call.function)

@@ -226,7 +226,6 @@ class _ConditionParser(_Parser):
             return first
         parts = [self._condition(first)]
         while self.accept_keyword("OR"):
-            self.references.operators += 1
             parts.append(self._condition(self._and()))
         return Or(tuple(parts))
 
@@ -236,7 +235,6 @@ class _ConditionParser(_Parser):
             return first
         parts = [self._condition(first)]
         while self.accept_keyword("AND"):
-            self.references.operators += 1
             parts.append(self._condition(self._not()))
         return And(tuple(parts))
 
@@ -244,7 +242,6 @@ class _ConditionParser(_Parser):
         negations = 0
         while self.accept_keyword("NOT"):
             negations += 1
-        self.references.operators += negations
         node = self._test()
         if not negations:
             return node

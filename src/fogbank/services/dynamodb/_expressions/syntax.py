@@ -136,4 +136,5 @@ class References:
     conditions: list[Call] = field(default_factory=list)
     """Calls that stand where a condition is expected."""
     operators: int = 0
+    """Comparisons, functions and actions; AND, OR and NOT do not count."""
     redundant_parentheses: bool = False
