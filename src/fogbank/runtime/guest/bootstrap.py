@@ -80,7 +80,8 @@ class Connection:
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
         self.host = address
-        self.socket = socket.create_connection((host, int(port)))
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)  # a name would have to be looked up
+        self.socket.connect((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.asked = False
@@ -530,7 +531,6 @@ def start(path: list[str], offered: Sequence[str]) -> None:
     forget_offered(offered, path + extra)
     sys.path[:0] = [entry for entry in path + extra if entry not in sys.path]
     sys.argv = [os.path.join(runtime_folder, "bootstrap.py")]
-    importlib.invalidate_caches()
     open_output()
     set_up_logging()
     connection = Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
