@@ -12,6 +12,7 @@ from tests.unit.cli.test_app import run
 from fogbank.cli.documents import read_json, read_text
 from fogbank.cli.failures import Exit, Failure
 from fogbank.cli.logs import parse_since
+from fogbank.cli.publish import _entries
 
 NOWHERE = ("--endpoint", "http://127.0.0.1:1")
 
@@ -79,8 +80,6 @@ def test_a_message_attribute_has_a_name_and_a_text(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("value", ["{}", "[1]", '"x"'])
 def test_entries_are_a_list_of_objects(value: str) -> None:
     """Checked here, since `entries` is the CLI's own form."""
-    from fogbank.cli.publish import _entries
-
     with pytest.raises(Failure, match="not a list of objects"):
         _entries(json.loads(value), "default")
 
