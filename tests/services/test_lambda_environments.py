@@ -761,7 +761,13 @@ async def test_a_killed_server_takes_every_process_with_it(tmp_path: Path, make:
 
 
 async def test_a_prepared_parent_that_dies_is_replaced(runtime: Runtime, make: Make) -> None:
-    source = "import os, signal\ndef handler(event, context):\n    if event: os.kill(os.getppid(), signal.SIGKILL)\n"
+    source = """
+import os, signal, time
+def handler(event, context):
+    if event:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(30)
+"""
     version = make(source)
     found = await fail(runtime, version, 1)
     assert found["errorType"] == "Runtime.ExitError"
