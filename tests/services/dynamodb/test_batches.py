@@ -96,6 +96,8 @@ def test_batches_are_bounded(client: Any) -> None:
     deletes = [{"DeleteRequest": {"Key": key(str(number))}} for number in range(26)]
     code, message = refusal(client.batch_write_item, RequestItems={"table": deletes})
     assert code == "ValidationException"
+    assert message.startswith("1 validation error detected: Value '{table=[{")
+    assert "}]}' at 'requestItems' failed to satisfy constraint: " in message
     assert message.endswith(
         "Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length "
         "greater than or equal to 1]"
@@ -105,12 +107,18 @@ def test_batches_are_bounded(client: Any) -> None:
         "Too many items requested for the BatchWriteItem call"
     )
     keys = [key(str(number)) for number in range(101)]
+    assert refusal(client.batch_get_item, RequestItems={"table": {"Keys": keys}})[1] == (
+        "1 validation error detected: Value at 'RequestItems.table.member.Keys' failed to satisfy constraint: Member must have length less than or equal to 100"
+    )
     both = {"table": {"Keys": keys[:51]}, "second": {"Keys": keys[51:]}}
     assert refusal(client.batch_get_item, RequestItems=both)[1] == (
         "Too many items requested for the BatchGetItem call"
     )
     assert refusal(client.batch_get_item, RequestItems={"table": {"Keys": [key("a"), key("a")]}})[1] == (
         "Provided list of item keys contains duplicates"
+    )
+    assert refusal(client.batch_get_item, RequestItems={})[1] == (
+        "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: Member must have length greater than or equal to 1"
     )
     assert refusal(client.batch_write_item, RequestItems={})[1] == (
         "The requestItems parameter is required for BatchWriteItem"
@@ -211,6 +219,13 @@ def test_a_key_of_the_wrong_type_is_a_reason_to_cancel(client: Any) -> None:
 def test_a_transaction_that_is_refused(client: Any, actions: list[dict[str, Any]], error: tuple[str, str]) -> None:
     assert refusal(client.transact_write_items, TransactItems=actions) == error
     assert ids(client) == []
+
+
+def test_names_without_an_expression_are_no_error_in_a_transaction(client: Any) -> None:
+    names: dict[str, Any] = {"ExpressionAttributeNames": {"#a": "a"}}
+    client.transact_write_items(TransactItems=[put_action("a", **names)])
+    reply = client.transact_get_items(TransactItems=[{"Get": {"TableName": "table", "Key": key("a"), **names}}])
+    assert reply["Responses"] == [{"Item": key("a")}]
 
 
 def test_a_token_makes_a_transaction_happen_once(client: Any) -> None:

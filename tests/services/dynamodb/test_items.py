@@ -121,6 +121,23 @@ def test_updated_values_of_nested_paths_come_in_their_places(client: Any) -> Non
     assert reply["Attributes"] == {"m": {"M": {"x": {"S": "new"}}}, "l": {"L": [{"S": "new"}]}}
 
 
+def test_what_is_removed_or_appended_is_not_among_the_updated_values(client: Any) -> None:
+    item = {"id": {"S": "a"}, "l": {"L": [{"N": "1"}, {"N": "2"}]}, "x": {"S": "gone"}}
+    client.put_item(TableName="table", Item=item)
+
+    def update(text: str, wanted: str) -> Any:
+        values = {"ExpressionAttributeValues": {":v": {"S": "new"}}} if ":v" in text else {}
+        reply = client.update_item(
+            TableName="table", Key={"id": {"S": "a"}}, UpdateExpression=text, ReturnValues=wanted, **values
+        )
+        return reply.get("Attributes")
+
+    assert update("SET l[2] = :v", "UPDATED_NEW") is None
+    assert update("REMOVE l[0]", "UPDATED_NEW") is None
+    assert update("REMOVE x", "UPDATED_NEW") is None
+    assert update("REMOVE l[0]", "UPDATED_OLD") == {"l": {"L": [{"N": "2"}]}}
+
+
 def test_update_makes_an_item_unless_it_only_removes(client: Any) -> None:
     def update(name: str, **request: Any) -> bool:
         client.update_item(TableName="table", Key={"id": {"S": name}}, **request)

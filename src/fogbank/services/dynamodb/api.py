@@ -15,6 +15,12 @@ from fogbank.services.dynamodb._api.settings import SettingOperations
 from fogbank.services.dynamodb._api.statements import StatementOperations
 from fogbank.services.dynamodb._api.tables import TableOperations
 
+_EMPTY_BATCH = {
+    "BatchGetItem": "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: "
+    "Member must have length greater than or equal to 1",
+    "BatchWriteItem": "The requestItems parameter is required for BatchWriteItem",
+}
+
 
 class DynamoDb(
     TableOperations,
@@ -29,14 +35,16 @@ class DynamoDb(
     name: ClassVar[str] = "dynamodb"
 
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:
-        """AWS's general words for a request that breaks the model, but for two that DynamoDB words itself."""
-        first = problems[0]
-        if (
-            first.path == ("TableName",)
-            and first.constraint is Constraint.REQUIRED
-            and operation.name.endswith("Table")
-        ):
-            return ValidationError("The parameter 'TableName' is required but was not present in the request")
-        if first.path == ("RequestItems",) and first.value == {}:
-            return ValidationError(f"The requestItems parameter is required for {operation.name}")
+        """AWS's general words for a request that breaks the model, but for some that DynamoDB words itself."""
+        problem = problems[0]
+        match problem.path:
+            case ("TableName",) if problem.constraint is Constraint.REQUIRED and operation.name.endswith("Table"):
+                return ValidationError("The parameter 'TableName' is required but was not present in the request")
+            case ("RequestItems",) if problem.value == {}:
+                return ValidationError(_EMPTY_BATCH[operation.name])
+            case ("RequestItems", table, "Keys") if problem.constraint is Constraint.MAX_LENGTH:
+                return ValidationError(
+                    f"1 validation error detected: Value at 'RequestItems.{table}.member.Keys' failed to satisfy "
+                    "constraint: Member must have length less than or equal to 100"
+                )
         return ValidationError(describe(problems))

@@ -216,6 +216,10 @@ def test_index_updates_that_are_refused() -> None:
     assert exists.message == "Attempting to create an index which already exists"
     missing = refused(old, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "none"}}])
     assert isinstance(missing, ResourceNotFoundError)
+    known = refused(
+        old, AttributeDefinitions=attributes("c"), GlobalSecondaryIndexUpdates=[{"Create": index("new", "b")}]
+    )
+    assert "Keys: [b], AttributeDefinitions: [c]" in known.message, "the request itself must define the keys"
     undefined = refused(old, GlobalSecondaryIndexUpdates=[{"Create": index("new", "q")}])
     assert "Some index key attributes are not defined in AttributeDefinitions" in undefined.message
 

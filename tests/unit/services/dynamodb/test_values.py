@@ -63,6 +63,8 @@ def nested(levels: int) -> dict[str, Any]:
         ({"NS": []}, "One or more parameter values were invalid: An number set  may not be empty"),
         ({"BS": []}, "One or more parameter values were invalid: Binary sets should not be empty"),
         ({"SS": ["a", "b", "a"]}, "One or more parameter values were invalid: Input collection [a, b, a] contains duplicates."),
+        ({"BS": [b"b", b"b"]}, "One or more parameter values were invalid: Input collection [Yg==, Yg==]of type BS contains duplicates."),
+        ({"S": "a", "N": "x"}, "The parameter cannot be converted to a numeric value: x"),
         ({"NS": ["1", "1.0"]}, "Input collection contains duplicates"),
         ({"L": [{"N": "x"}]}, "The parameter cannot be converted to a numeric value: x"),
         ({"M": {"a": {}}}, EMPTY),

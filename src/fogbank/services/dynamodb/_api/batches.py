@@ -14,7 +14,7 @@ from fogbank.services.dynamodb._items import reads, writes
 from fogbank.services.dynamodb._items.capacity import Consumed, read_units
 from fogbank.services.dynamodb._items.plans import DeletePlan, PutPlan
 from fogbank.services.dynamodb._values.attributes import EMPTY, SEVERAL, Item
-from fogbank.services.dynamodb._values.codec import decode
+from fogbank.services.dynamodb._values.codec import decode, encode
 from fogbank.services.dynamodb.model import Location
 from fogbank.storage import Tx
 
@@ -71,8 +71,6 @@ class BatchOperations(ItemOperations):
     async def _find(self, tx: Tx, call: Call, wanted: _Wanted, found: _Found) -> None:
         table = await self.catalog.find(tx, call.scope, wanted.table)
         places = [table.keys.of_key(key) for key in wanted.keys]
-        if len(set(places)) != len(places):
-            raise ValidationError("Provided list of item keys contains duplicates")
         items: list[Item] = []
         units = 0.0
         for at, place in enumerate(places):
@@ -137,6 +135,8 @@ class BatchOperations(ItemOperations):
 
 def _wanted(name: str, given: Mapping[str, Any]) -> _Wanted:
     keys = [writes.given_key(key) for key in given["Keys"]]
+    if len({encode(dict(sorted(key.items()))) for key in keys}) != len(keys):
+        raise ValidationError("Provided list of item keys contains duplicates")
     return _Wanted(name, given, keys, reads.selection(given), bool(given.get("ConsistentRead")))
 
 

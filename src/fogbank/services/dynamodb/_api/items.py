@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.call import Call, Reply
 from fogbank.services.dynamodb._api.parts import Parts
-from fogbank.services.dynamodb._expressions.naming import Steps
-from fogbank.services.dynamodb._expressions.projections import Projection
 from fogbank.services.dynamodb._items import reads, writes
 from fogbank.services.dynamodb._items.capacity import Consumed, read_units
-from fogbank.services.dynamodb._items.plans import Plan
+from fogbank.services.dynamodb._items.plans import Plan, UpdatePlan
 from fogbank.services.dynamodb._rows.writer import Outcome
 from fogbank.services.dynamodb._values.attributes import Item
 from fogbank.services.dynamodb._values.codec import decode
@@ -42,8 +40,7 @@ class ItemOperations(Parts):
 
     async def update_item(self, call: Call, request: UpdateItemInputTypeDef) -> Reply:
         """Change some attributes of an item, or make it."""
-        plan = writes.change(request)
-        return await self._write(call, request, plan, plan.paths)
+        return await self._write(call, request, writes.change(request))
 
     async def get_item(self, call: Call, request: GetItemInputTypeDef) -> Reply:
         """An item by its key, or nothing."""
@@ -63,7 +60,7 @@ class ItemOperations(Parts):
             reply["ConsumedCapacity"] = Consumed(units).report(request["TableName"], wanted)
         return reply
 
-    async def _write(self, call: Call, request: Mapping[str, Any], plan: Plan, paths: tuple[Steps, ...] = ()) -> Reply:
+    async def _write(self, call: Call, request: Mapping[str, Any], plan: Plan) -> Reply:
         name = request["TableName"]
         measures = request.get("ReturnItemCollectionMetrics") == "SIZE"
 
@@ -74,7 +71,7 @@ class ItemOperations(Parts):
 
         outcome, metrics = await self.kit.storage.transact(body)
         reply: Reply = {}
-        attributes = returned(request.get("ReturnValues", "NONE"), outcome, paths)
+        attributes = returned(request.get("ReturnValues", "NONE"), outcome, plan)
         if attributes:
             reply["Attributes"] = attributes
         consumed = outcome.consumed.report(name, request.get("ReturnConsumedCapacity"))
@@ -97,16 +94,16 @@ class ItemOperations(Parts):
         return {"ItemCollectionKey": key, "SizeEstimateRangeGB": [least, least + 1.0]}
 
 
-def returned(wanted: str, outcome: Outcome, paths: tuple[Steps, ...]) -> Item | None:
+def returned(wanted: str, outcome: Outcome, plan: Plan) -> Item | None:
     """The member `Attributes`, as `ReturnValues` wants it."""
     match wanted:
-        case "NONE":
-            return None
         case "ALL_OLD":
             return outcome.old
         case "ALL_NEW":
             return outcome.new
-        case "UPDATED_OLD":
-            return None if outcome.old is None else Projection(paths).of(outcome.old)
+        case "UPDATED_OLD" if isinstance(plan, UpdatePlan):
+            return plan.old_values(outcome.old)
+        case "UPDATED_NEW" if isinstance(plan, UpdatePlan):
+            return plan.new_values(outcome.old, outcome.new)
         case _:
-            return None if outcome.new is None else Projection(paths).of(outcome.new)
+            return None

@@ -15,7 +15,6 @@ from fogbank.core.errors import ApiError, ValidationError
 from fogbank.services.dynamodb._api.items import returned
 from fogbank.services.dynamodb._api.transactions import Action, TransactionOperations
 from fogbank.services.dynamodb._items.capacity import Consumed, read_units
-from fogbank.services.dynamodb._items.plans import UpdatePlan
 from fogbank.services.dynamodb._partiql import planning
 from fogbank.services.dynamodb._partiql.parser import parse
 from fogbank.services.dynamodb._partiql.planning import Paging
@@ -71,8 +70,7 @@ class StatementOperations(TransactionOperations):
         plan = planning.write(statement, table, shows_item=shows, reads_old=wants not in (None, "NONE"))
         outcome = await self.writer.perform(tx, table, plan)
         wanted = statement.returning if isinstance(statement, Update | Delete) else "NONE"
-        paths = plan.paths if isinstance(plan, UpdatePlan) else ()
-        attributes = returned(wanted, outcome, paths)
+        attributes = returned(wanted, outcome, plan)
         return ([attributes] if attributes else []), outcome.consumed
 
     async def _select(self, call: Call, request: ExecuteStatementInputTypeDef, select: Select) -> Reply:

@@ -148,7 +148,7 @@ class TransactionOperations(ItemOperations):
     async def transact_get_items(self, call: Call, request: TransactGetItemsInputTypeDef) -> Reply:
         """Up to 100 items, all as they were at one moment."""
         given: Any = request["TransactItems"]
-        wanted = [(one["Get"]["TableName"], reads.get(one["Get"])) for one in given]
+        wanted = [(one["Get"]["TableName"], reads.get(_needed(one["Get"]))) for one in given]
 
         async def body(tx: Tx) -> list[tuple[bytes, int] | None]:
             return await self._get_all(tx, call, wanted)
@@ -198,7 +198,18 @@ def _action(given: Mapping[str, Any], request: Mapping[str, Any]) -> Action:
     wants = request.get("ReturnConsumedCapacity")
     if wants is not None:
         details = {**details, "ReturnConsumedCapacity": wants}
-    return Action(details["TableName"], _MAKERS[kind](details))
+    return Action(details["TableName"], _MAKERS[kind](_needed(details)))
+
+
+def _needed(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An action without the names and values that it has no expression for: here they are no error."""
+    if any(name in details for name in ("ConditionExpression", "UpdateExpression", "ProjectionExpression")):
+        return details
+    return {
+        name: value
+        for name, value in details.items()
+        if name not in ("ExpressionAttributeNames", "ExpressionAttributeValues")
+    }
 
 
 def _check_size(actions: list[Action]) -> None:

@@ -204,7 +204,8 @@ def attribute_updates(given: Mapping[str, Mapping[str, Any]]) -> Update:
     """`AttributeUpdates` as an update."""
     changes = [_change(name, one) for name, one in given.items()]
     creates = not changes or any(change.verb in (Verb.SET, Verb.ADD) for change in changes)
-    return Update(tuple(change.path for change in changes), lambda _item: changes, creates)
+    kept = tuple(change.path for change in changes if change.verb is not Verb.REMOVE)
+    return Update(tuple(change.path for change in changes), lambda _item: changes, kept, creates)
 
 
 def _change(name: str, given: Mapping[str, Any]) -> Change:

@@ -55,6 +55,8 @@ class Update:
 
     paths: tuple[Steps, ...]
     changes: Callable[[Item], list[Change]]
+    kept: tuple[Steps, ...]
+    """Those of the paths that are there afterwards: not what is removed."""
     creates: bool
     """Whether it makes an item where there is none: one that only removes does not."""
 
@@ -79,7 +81,9 @@ def update(text: str, placeholders: Placeholders) -> Update:
         return [Change(verb, path, None if get is None else get(item, values)) for verb, path, get in compiled.steps]
 
     creates = any(verb in (Verb.SET, Verb.ADD) for verb, _, _ in compiled.steps)
-    return Update(tuple(path for _, path, _ in compiled.steps), changes, creates)
+    paths = tuple(path for _, path, _ in compiled.steps)
+    kept = tuple(path for verb, path, _ in compiled.steps if verb is not Verb.REMOVE)
+    return Update(paths, changes, kept, creates)
 
 
 @lru_cache(maxsize=CACHE_SIZE)

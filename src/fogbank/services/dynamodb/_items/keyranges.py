@@ -11,6 +11,7 @@ from fogbank.services.dynamodb._values import keys
 from fogbank.services.dynamodb._values.attributes import Item, Value
 from fogbank.services.dynamodb.errors import invalid_parameter
 from fogbank.services.dynamodb.model import (
+    KEY_MISMATCH,
     MAX_HASH_KEY,
     MAX_RANGE_KEY,
     Index,
@@ -120,20 +121,24 @@ def _bounds(prefix: bytes, part: KeyPart, test: KeyTest) -> tuple[bytes, bytes |
             return first, keys.after(found[1])
 
 
-def start_of(given: Mapping[str, Value], table: Table, index: Index | None) -> Start:
-    """The place that an ExclusiveStartKey names: it must have the keys of the table, and of the index if any."""
+def start_of(given: Mapping[str, Value], table: Table, index: Index | None, *, scans: bool) -> Start:
+    """The place that an ExclusiveStartKey names: it must have the keys of the table, and of the index if any.
+
+    Only the Scan of a table says more than that it is invalid.
+    """
+    message = f"{_BAD_START}: {KEY_MISMATCH}" if scans and index is None else _BAD_START
     item: Item = dict(given)
     expected = {part.name: part.kind for part in table.definition.keys.parts}
     if index is not None:
         expected.update({part.name: part.kind for part in index.definition.keys.parts})
     if item.keys() != expected.keys() or any(kind not in item[name] for name, kind in expected.items()):
-        raise ValidationError(f"{_BAD_START}: The provided key element does not match the schema")
+        raise ValidationError(message)
     home = table.keys.of_key({name: item[name] for name in table.key_names})
     if index is None:
         return Start(home, home)
     place = index.keys.of_indexed(item)
     if place is None:
-        raise ValidationError(f"{_BAD_START}: The provided key element does not match the schema")
+        raise ValidationError(message)
     return Start(place, home)
 
 

@@ -12,9 +12,10 @@ from typing import Protocol
 
 from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb._expressions.actions import apply
-from fogbank.services.dynamodb._expressions.conditions import CompiledCondition
+from fogbank.services.dynamodb._expressions.conditions import CompiledCondition, follow
 from fogbank.services.dynamodb._expressions.naming import Steps
 from fogbank.services.dynamodb._expressions.placeholders import Values
+from fogbank.services.dynamodb._expressions.projections import Projection
 from fogbank.services.dynamodb._expressions.updates import Update
 from fogbank.services.dynamodb._values.attributes import (
     MAX_ITEM_SIZE,
@@ -161,6 +162,20 @@ class UpdatePlan:
     def paths(self) -> tuple[Steps, ...]:
         """What it touches."""
         return () if self.update is None else self.update.paths
+
+    def old_values(self, old: Item | None) -> Item:
+        """What UPDATED_OLD gives back: the old values of what it touches."""
+        return {} if old is None else Projection(self.paths).of(old)
+
+    def new_values(self, old: Item | None, new: Item | None) -> Item:
+        """What UPDATED_NEW gives back: the new values of what it sets. What it appends to a list is not among them."""
+        if self.update is None or new is None:
+            return {}
+        before = old or {}
+        set_in_place = [
+            path for path in self.update.kept if isinstance(path[-1], str) or follow(before, path) is not None
+        ]
+        return Projection(set_in_place).of(new)
 
     def result(self, table: Table, old: Item | None) -> tuple[Item | None, int]:
         """See `Plan`."""

@@ -71,7 +71,7 @@ def selection(request: Given) -> Projection | None:
 def query(request: Given) -> ReadPlan:
     """Query."""
     parameters.check_combination(request, parameters.QUERY)
-    _check_select(request, "Querying")
+    _check_select(request)
     placeholders = placeholders_of(request)
     tests: tuple[KeyTest, ...]
     if "KeyConditionExpression" in request:
@@ -88,7 +88,7 @@ def query(request: Given) -> ReadPlan:
 def scan(request: Given) -> ReadPlan:
     """Scan."""
     parameters.check_combination(request, parameters.SCAN)
-    _check_select(request, "Scanning")
+    _check_select(request)
     _check_segments(request)
     return _plan(request, placeholders_of(request), None, "ScanFilter")
 
@@ -124,7 +124,7 @@ def _plan(
     )
 
 
-def _check_select(request: Given, doing: str) -> None:
+def _check_select(request: Given) -> None:
     select = request.get("Select")
     if select is None:
         return
@@ -135,9 +135,11 @@ def _check_select(request: Given, doing: str) -> None:
                 "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
             )
     elif given is not None:
-        raise ValidationError(f"Cannot specify the {given} when choosing to get {select}")
+        wanted = "only the Count" if select == "COUNT" else select
+        raise ValidationError(f"Cannot specify the {given} when choosing to get {wanted}")
     if select == "ALL_PROJECTED_ATTRIBUTES" and "IndexName" not in request:
-        raise ValidationError(f"ALL_PROJECTED_ATTRIBUTES can be used only when {doing} using an IndexName")
+        # These are the words for a Scan too.
+        raise ValidationError("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 
 
 def _check_segments(request: Given) -> None:

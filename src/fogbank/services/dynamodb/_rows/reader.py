@@ -54,7 +54,7 @@ class Reader:
     async def page(self, tx: Tx, table: Table, plan: ReadPlan) -> Page:
         """One page of what `plan` asks for."""
         index = target(plan, table)
-        start = None if plan.start is None else start_of(plan.start, table, index)
+        start = None if plan.start is None else start_of(plan.start, table, index, scans=plan.tests is None)
         if plan.tests is not None:
             schema = table.definition.keys if index is None else index.definition.keys
             within = key_range(schema, plan.tests)

@@ -134,15 +134,13 @@ def _index_updates(request: Given, old: Definition, now: float) -> Change:
         raise invalid_parameter("One of GlobalSecondaryIndexUpdate.Update, .Create, .Delete must not be null")
     _check_once(updates)
     _check_free(updates, old)
-    attributes = old.attributes
-    if "AttributeDefinitions" in request:
-        attributes = _merged(old.attributes, schemas.attributes(request["AttributeDefinitions"]))
-    new = replace(old, attributes=attributes)
+    given = schemas.attributes(request.get("AttributeDefinitions", ()))
+    new = replace(old, attributes=_merged(old.attributes, given))
     filled: list[int] = []
     purged: list[int] = []
     for update in updates:
         if "Create" in update:
-            new = _created(new, update["Create"], now)
+            new = _created(new, update["Create"], given, now)
             filled.append(new.indexes[-1].number)
         elif "Delete" in update:
             index = _existing(new, update["Delete"]["IndexName"])
@@ -181,10 +179,11 @@ def _merged(old: tuple[KeyPart, ...], given: tuple[KeyPart, ...]) -> tuple[KeyPa
     return old + tuple(part for part in given if part.name not in kinds)
 
 
-def _created(old: Definition, given: Given, now: float) -> Definition:
+def _created(old: Definition, given: Given, attributes: tuple[KeyPart, ...], now: float) -> Definition:
+    """With a new index; the request itself must define the index's keys, even those that the table knows."""
     if any(index.name == given["IndexName"] for index in old.indexes):
         raise ValidationError("Attempting to create an index which already exists")
-    kinds = {part.name: part.kind for part in old.attributes}
+    kinds = {part.name: part.kind for part in attributes}
     provisioned = old.billing is BillingMode.PROVISIONED
     index = schemas.global_index(given, old.next_index, kinds, provisioned=provisioned, now=now)
     if any(part.name not in kinds for part in index.keys.parts):

@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Capacit
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -58,6 +59,8 @@ def checked_item(item: Mapping[str, Mapping[str, Any]]) -> tuple[Item, int]:
 def checked_value(value: Mapping[str, Any], depth: int = 0) -> tuple[Value, int]:
     """The value, canonical, and its size in bytes; `depth` is how many lists and maps it stands in."""
     if len(value) != 1:
+        if "N" in value:
+            _canonical(value["N"])  # a number that is none is told first
         raise ValueFault(SEVERAL if value else EMPTY)
     ((kind, content),) = value.items()
     check = _CHECKS.get(kind)
@@ -146,7 +149,8 @@ def _binary_set(content: list[bytes], _depth: int) -> tuple[Value, int]:
     if not content:
         raise ValueFault(_INVALID + "Binary sets should not be empty")
     if len(set(content)) != len(content):
-        raise ValueFault(_INVALID + "Input collection of type BS contains duplicates.")
+        shown = ", ".join(base64.b64encode(member).decode() for member in content)
+        raise ValueFault(_INVALID + f"Input collection [{shown}]of type BS contains duplicates.")
     return {"BS": sorted(content)}, sum(map(len, content))
 
 
