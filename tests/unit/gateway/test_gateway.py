@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
 import pytest
+from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError
 
 from fogbank.core.errors import ApiError, NotImplementedByFogbank
@@ -496,8 +497,6 @@ async def test_an_error_in_a_stream_is_its_last_message(rig: Rig) -> None:
 
 def parse_events(data: bytes) -> list[tuple[dict[str, Any], bytes]]:
     """The events, as botocore reads them; it checks every checksum."""
-    from botocore.eventstream import EventStreamBuffer
-
     buffer: Any = EventStreamBuffer()
     buffer.add_data(data)
     return [(message.headers, message.payload) for message in buffer]

@@ -66,7 +66,9 @@ class TimestampFormat(StrEnum):
 class ShapeSource(Protocol):
     """Where members find their shapes: the model that they belong to."""
 
-    def resolve(self, name: str, constraints: Mapping[str, Any], /) -> Shape: ...
+    def resolve(self, name: str, constraints: Mapping[str, Any], /) -> Shape:
+        """The shape of this name, narrowed by what a reference to it adds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
