@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import ClientError
+from tests.services.lambda_code import create
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -536,3 +537,47 @@ class TestTail:
         assert error(logs.start_live_tail, logGroupIdentifiers=["g"])[0] == "InvalidParameterException"
         other = self.ARN.replace(":g", ":none")
         assert error(logs.start_live_tail, logGroupIdentifiers=[other])[0] == "ResourceNotFoundException"
+
+
+def test_acknowledged_events_survive_a_crash(new_server: Callable[..., Any]) -> None:
+    """What was answered is there after kill -9."""
+    server = new_server()
+    logs = server.client("logs")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    for i in range(20):
+        put(logs, str(i))
+    server.kill()
+    server.start()
+    page = server.client("logs").filter_log_events(logGroupName="g")
+    assert messages(page) == [str(i) for i in range(20)]
+
+
+HANDLER = """
+import base64, gzip, json
+
+def handler(event, context):
+    document = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
+    print("GOT", document["logGroup"], [each["message"] for each in document["logEvents"]])
+"""
+
+
+def test_a_function_gets_what_its_subscription_matches(
+    logs: Any, aws: Callable[..., Any], stream: tuple[str, str]
+) -> None:
+    """From PutLogEvents through the outbox and an asynchronous invocation to the function's own log."""
+    arn = create(aws("lambda"), HANDLER, "receiver")["FunctionArn"]
+    logs.put_subscription_filter(logGroupName="g", filterName="errors", filterPattern="ERROR", destinationArn=arn)
+    (found,) = logs.describe_subscription_filters(logGroupName="g")["subscriptionFilters"]
+    assert (found["destinationArn"], found["distribution"]) == (arn, "ByLogStream")
+    logs.create_log_group(logGroupName="/aws/lambda/receiver")
+    own = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/receiver"
+    session = logs.start_live_tail(logGroupIdentifiers=[own], logEventFilterPattern="GOT")
+    updates = iter(session["responseStream"])
+    next(updates)
+    put(logs, "ERROR one", "fine", "ERROR two")
+    seen: list[Any] = []
+    while not seen:
+        seen = next(updates)["sessionUpdate"]["sessionResults"]
+    assert seen[0]["message"].strip() == "GOT g ['ERROR one', 'ERROR two']"
+    session["responseStream"].close()

@@ -189,3 +189,32 @@ def test_sessions_survive_a_crash(new_server: Callable[..., Any]) -> None:
         aws_session_token=credentials["SessionToken"],
     )
     assert session.get_caller_identity()["Arn"].endswith("federated-user/Bob")
+
+
+def test_a_verifying_server_knows_users_and_sessions(new_server: Callable[..., Any]) -> None:
+    """Keys that were made in local mode are what a server with --auth verify accepts, and nothing else."""
+    server = new_server()
+    iam = server.client("iam")
+    iam.create_user(UserName="u")
+    key, spare = (iam.create_access_key(UserName="u")["AccessKey"] for _ in range(2))
+    server.stop()
+    server = new_server("--auth", "verify", data=server.data)
+
+    def sts(key: Any, **changes: Any) -> Any:
+        settings = {
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+            "aws_session_token": key.get("SessionToken"),
+        }
+        return server.client("sts", **settings | changes)
+
+    assert sts(key).get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:user/u"
+    assert error(sts(key, aws_secret_access_key="wrong").get_caller_identity)[1] == "SignatureDoesNotMatch"
+    assert error(server.client("sts").get_caller_identity)[1] == "InvalidClientTokenId"
+    session = sts(key).get_session_token()["Credentials"]
+    assert sts(session).get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:user/u"
+    assert error(sts(session, aws_session_token="other").get_caller_identity)[1] == "InvalidClientTokenId"
+    server.client(
+        "iam", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+    ).update_access_key(UserName="u", AccessKeyId=spare["AccessKeyId"], Status="Inactive")
+    assert error(sts(spare).get_caller_identity)[1] == "InvalidClientTokenId"
