@@ -579,6 +579,19 @@ async def test_a_bootstrap_that_is_missing_or_ends_at_once(runtime: Runtime, mak
     assert found["errorMessage"].endswith("Runtime exited with error: exit status 3")
 
 
+async def test_a_wrapper_script_runs_before_the_runtime(runtime: Runtime, make: Make) -> None:
+    version = make(
+        "import os, boto3\ndef handler(event, context):\n    return os.environ['WRAPPED'], boto3.__file__, event\n",
+        environment={"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"},
+    )
+    wrapper = version.task / "wrapper"
+    wrapper.write_text('#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n')
+    wrapper.chmod(0o755)
+    wrapped, path, answer = await run(runtime, version, 1)
+    assert (wrapped, answer) == ("yes", 1)
+    assert "/runtime/python/boto3/" in path
+
+
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js functions need node on this machine")
 
 

@@ -21,6 +21,7 @@ import logging
 import math
 import os
 import re
+import site
 import socket
 import struct
 import sys
@@ -523,9 +524,10 @@ def forget_offered(offered: Sequence[str], path: Sequence[str]) -> None:
 
 def start(path: list[str], offered: Sequence[str]) -> None:
     """Be an execution environment: load the handler, then serve. `path` are the function's own import folders."""
-    main = sys.modules["__main__"]
-    for name in [name for name in vars(main) if not name.startswith("__")]:
-        delattr(main, name)  # what `import __main__` finds is no business of the function
+    parent = vars(sys.modules["__main__"])
+    if parent is not globals():  # what `import __main__` finds of the prepared parent is no business of the function
+        for name in [name for name in parent if not name.startswith("__")]:
+            del parent[name]
     runtime_folder = sys.path[0]
     extra = [entry for entry in os.environ.get("PYTHONPATH", "").split(":") if entry and entry != runtime_folder]
     forget_offered(offered, path + extra)
@@ -554,6 +556,9 @@ def start(path: list[str], offered: Sequence[str]) -> None:
 
 def main() -> None:
     """A program of its own, behind AWS_LAMBDA_EXEC_WRAPPER."""
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
     folder = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if entry not in ("", folder)]
     sys.path.insert(0, folder)
