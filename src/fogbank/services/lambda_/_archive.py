@@ -82,7 +82,7 @@ def _check_name(entry: zipfile.ZipInfo) -> PurePosixPath:
     return path
 
 
-def unpack(package: Path, folder: Path, *, limit: int = MAX_UNZIPPED) -> int:
+def unpack(package: Path | bytes, folder: Path, *, limit: int = MAX_UNZIPPED) -> int:
     """Unpack into `folder`, which exists; bytes written. Later packages overwrite earlier ones' files (layers)."""
     try:
         return _unpack(package, folder, limit)
@@ -90,10 +90,10 @@ def unpack(package: Path, folder: Path, *, limit: int = MAX_UNZIPPED) -> int:
         raise InvalidParameterValueError(_CORRUPT) from None
 
 
-def _unpack(package: Path, folder: Path, limit: int) -> int:
+def _unpack(package: Path | bytes, folder: Path, limit: int) -> int:
     written = 0
     links: list[tuple[Path, str]] = []
-    with _open(package) as archive:
+    with _open(io.BytesIO(package) if isinstance(package, bytes) else package) as archive:
         _check_entries(archive)
         for entry in archive.infolist():
             target = folder.joinpath(*_check_name(entry).parts)

@@ -36,10 +36,9 @@ class CodeStore:
     async def store(self, data: bytes) -> Code:
         """Check, unpack and store a package; returns when it is synced. Raises `InvalidParameterValueError`."""
         code = Code(await asyncio.to_thread(_digest, data), len(data))
-        if not await asyncio.to_thread(self.task(code.digest).is_dir):
-            await asyncio.to_thread(_archive.check, data)
-        await self._blobs.put(data)
-        await self.unpacked(code.digest)
+        await asyncio.to_thread(_archive.check, data)
+        place = self.task(code.digest)
+        await asyncio.gather(self._blobs.put(data), self._build(place, [data]))
         return code
 
     async def pack(self, folder: str) -> bytes:
@@ -52,37 +51,23 @@ class CodeStore:
 
     async def unpacked(self, digest: str) -> Path:
         """The unpacked package, unpacked now if it is not."""
-        return await self._build(self.task(digest), [digest])
+        return await self._build(self.task(digest), [self._blobs.path(digest)])
 
     async def merged(self, digests: Sequence[str]) -> Path | None:
         """Layers merged in order, as they appear in /opt: a later one's files replace an earlier one's."""
         if not digests:
             return None
         name = hashlib.sha256("".join(digests).encode()).hexdigest()
-        return await self._build(self._folder / "opt" / name, digests)
+        return await self._build(self._folder / "opt" / name, [self._blobs.path(digest) for digest in digests])
 
-    async def _build(self, place: Path, digests: Sequence[str]) -> Path:
+    async def _build(self, place: Path, packages: Sequence[Path | bytes]) -> Path:
         lock = self._locks.setdefault(place.name, asyncio.Lock())
         try:
             async with lock:
-                await asyncio.to_thread(self._unpack, place, digests)
+                await asyncio.to_thread(_unpack, place, packages)
         finally:
             self._locks.pop(place.name, None)
         return place
-
-    def _unpack(self, place: Path, digests: Sequence[str]) -> None:
-        if place.is_dir():
-            return
-        temporary = place.parent / f".tmp-{os.getpid()}-{next(_temporary)}"
-        temporary.mkdir()
-        try:
-            left = _archive.MAX_UNZIPPED
-            for digest in digests:
-                left -= _archive.unpack(self._blobs.path(digest), temporary, limit=left)
-            with contextlib.suppress(OSError):  # another task was first
-                temporary.rename(place)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
     async def sweep(self, needed: set[str]) -> None:
         """Remove unpacked folders that nothing needs any more."""
@@ -96,3 +81,19 @@ class CodeStore:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _unpack(place: Path, packages: Sequence[Path | bytes]) -> None:
+    """Unpack packages one over the other into a new folder, which gets its name when it is complete."""
+    if place.is_dir():
+        return
+    temporary = place.parent / f".tmp-{os.getpid()}-{next(_temporary)}"
+    temporary.mkdir()
+    try:
+        left = _archive.MAX_UNZIPPED
+        for package in packages:
+            left -= _archive.unpack(package, temporary, limit=left)
+        with contextlib.suppress(OSError):  # another task was first
+            temporary.rename(place)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

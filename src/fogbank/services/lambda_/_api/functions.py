@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.call import Call, Reply
 from fogbank.core.config import Auth
 from fogbank.core.errors import ApiError, NotImplementedByFogbank
-from fogbank.runtime import RuntimeUnavailableError
+from fogbank.runtime import RuntimeUnavailableError, StartError
 from fogbank.services.lambda_ import _archive, _rules
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.base import (
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         UpdateFunctionConfigurationRequestTypeDef,
     )
 
+_log = logging.getLogger("fogbank.lambda")
 LOCAL_BUCKET = "fogbank-local"
 """A bucket that is none: its keys are absolute paths of folders on this machine, packed as they are."""
 _PAGE = 50
@@ -107,7 +109,13 @@ class Functions(LambdaBase):
     def _prepare(self, runtime: str) -> None:
         """Start the prepared parent beside the answer: the first event should not wait for it."""
         if self.running:
-            self.spawn(self.kit.runtime.prepare(runtime), name="lambda-prepare")
+            self.spawn(self._prepared(runtime), name="lambda-prepare")
+
+    async def _prepared(self, runtime: str) -> None:
+        try:
+            await self.kit.runtime.prepare(runtime)
+        except (RuntimeUnavailableError, StartError) as error:
+            _log.warning("%s functions cannot start: %s", runtime, error)
 
     async def _store(self, call: Call, given: Mapping[str, Any], operation: str) -> Code:
         """The package that a request brings or points to, stored."""
