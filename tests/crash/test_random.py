@@ -55,3 +55,18 @@ def test_every_message_reaches_its_function_however_often_the_server_is_killed(n
         server.start()
     server.post("/_fogbank/clock", {"seconds": 31})  # what was being handled becomes visible
     handled(server, places, sent)
+
+
+@pytest.mark.slow
+def test_a_moved_clock_stays_moved(new_server: NewServer) -> None:
+    """What was stored by it would else lie in the future: a message would be hidden for as long as it was moved."""
+    server = new_server()
+    sqs = server.client("sqs")
+    url = sqs.create_queue(QueueName="work")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    moved = server.post("/_fogbank/clock", {"seconds": 3600})["time"]
+    assert sqs.receive_message(QueueUrl=url, VisibilityTimeout=60)["Messages"]
+    server.kill()
+    server.start()
+    assert server.post("/_fogbank/clock", {"seconds": 60})["time"] >= moved + 60
+    assert server.client("sqs").receive_message(QueueUrl=url)["Messages"]

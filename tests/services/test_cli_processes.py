@@ -90,6 +90,7 @@ def test_start_says_that_it_is_ready_and_stops_in_order(run: Run, tmp_path: Path
     assert len(server.lines) == 1
 
 
+@pytest.mark.slow
 def test_start_speaks_json(run: Run, tmp_path: Path) -> None:
     server = run("--json", "start", "--port", "0", "--data", str(tmp_path / "data"))
     assert json.loads(server.until("ready"))["ready"].startswith("http://127.0.0.1:")
@@ -107,6 +108,7 @@ def test_start_says_that_its_port_is_in_use(run: Run, tmp_path: Path) -> None:
     assert "Traceback" not in text
 
 
+@pytest.mark.slow
 def test_start_says_that_its_data_folder_is_in_use(run: Run, tmp_path: Path) -> None:
     first = run("start", "--port", "0", "--data", str(tmp_path / "data"))
     first.until("ready on")
@@ -124,6 +126,7 @@ def test_start_says_that_its_data_folder_cannot_be_made(run: Run, tmp_path: Path
     assert "choose another --data" in "\n".join(server.lines)
 
 
+@pytest.mark.slow
 def test_logs_follows_a_function(run: Run, server: ServerProcess) -> None:
     """What is printed after it began comes too."""
     make_function(server, "count", "def handler(event, context):\n    print('number', event['n'])\n")
@@ -198,6 +201,7 @@ def test_up_uses_a_server_that_runs(run: Run, project: Path, server: ServerProce
     assert server.client("sts").get_caller_identity()["Account"] == "000000000000"
 
 
+@pytest.mark.slow
 def test_up_ends_where_the_first_deployment_fails(run: Run, project: Path, server: ServerProcess) -> None:
     (project / "src" / "app.py").unlink()
     up = run("up", str(project), "--endpoint", server.endpoint)
@@ -205,6 +209,7 @@ def test_up_ends_where_the_first_deployment_fails(run: Run, project: Path, serve
     assert any("which does not exist" in line for line in up.lines)
 
 
+@pytest.mark.slow
 def test_up_says_why_its_server_does_not_start(run: Run, project: Path) -> None:
     (project / "file").write_text("")
     up = run("up", str(project), "--data", str(project / "file" / "x"), "--endpoint", f"http://127.0.0.1:{free_port()}")

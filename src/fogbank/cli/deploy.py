@@ -46,7 +46,7 @@ def command(
     known = {p["ParameterKey"]: p["ParameterValue"] for p in (standing or {}).get("Parameters", [])}
     build = built(path, known | values, output)
     request = Request(name, build.arguments, values, pairs(tags, "--tag"), rollback=not no_rollback)
-    deployed, changed = stacks.deploy(request)
+    deployed, changed = stacks.deploy(request, path)
     _show(output, stacks, deployed, changed=changed, seconds=clock.monotonic() - begun)
 
 

@@ -17,16 +17,20 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fogbank.cli.connection import Connection, error_code
+from fogbank.cli.connection import Connection, error_code, refused
 from fogbank.cli.failures import Exit, Failure
 from fogbank.cli.output import Output
 from fogbank.cli.stacks import status_text
 from fogbank.templates.build import Build, BuildError, build
+from fogbank.templates.errors import TemplateError
+from fogbank.templates.loader import load, locate
 
 TEMPLATE_NAMES = ("template.yaml", "template.yml", "template.json")
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _POLL = (0.02, 0.05, 0.1, 0.2)
 """Seconds between looks at a stack that is changing: small stacks are done in a moment."""
+_OPERATIONS = (None, "CreateStack", "UpdateStack")
+_HANDLER = re.compile(r'Resource handler returned message: "(.*)" \(RequestToken: .*\)', re.DOTALL)
 _REPLACED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 
 
@@ -91,6 +95,25 @@ def built(template: Path, parameters: Mapping[str, str], output: Output) -> Buil
         raise Failure(Exit.INVALID, error.message, where=error.where or None, do=error.do or None) from None
 
 
+def located(failure: Failure, template: Path) -> Failure:
+    """The same failure with the place in the template of the resource, or of the type, that it names."""
+    try:
+        text = template.read_text(encoding="utf-8")
+        resources = load(text).get("Resources", {})
+    except (OSError, UnicodeDecodeError, TemplateError):
+        return failure
+    words = set(re.findall(r"[A-Za-z0-9:]+", f"{failure.what} {failure.where}"))
+    for logical_id, resource in resources.items():
+        if logical_id in words or (isinstance(resource, dict) and resource.get("Type") in words - {logical_id}):
+            position = locate(text, ("Resources", logical_id))
+            place = f"{template}:{position.line}" if position else str(template)
+            kept = "" if failure.where in _OPERATIONS else f": {failure.where}"
+            return Failure(failure.code, failure.what, where=place + kept, do=failure.do or "mend the template")
+    if failure.where in _OPERATIONS:
+        return Failure(failure.code, failure.what, where=str(template), do=failure.do or "mend the template")
+    return failure
+
+
 class Stacks:
     """Deploys and deletes stacks, telling each step as it happens."""
 
@@ -107,8 +130,20 @@ class Stacks:
                 return None
             raise
 
-    def deploy(self, request: Request) -> tuple[dict[str, Any], bool]:
-        """Create or update a stack; what it is then, and whether anything changed. `Failure` if it was rolled back."""
+    def deploy(self, request: Request, template: Path) -> tuple[dict[str, Any], bool]:
+        """Create or update a stack; what it is then, and whether anything changed.
+
+        `Failure` if the template is refused or the deployment was rolled back, with the place in `template`.
+        """
+        try:
+            return self._deploy(request)
+        except ClientError as error:
+            failure = refused(error)
+        except Failure as error:
+            failure = error
+        raise located(failure, template) from None
+
+    def _deploy(self, request: Request) -> tuple[dict[str, Any], bool]:
         standing = self.find(request.stack)
         if standing is not None and standing["StackStatus"] in _REPLACED:
             self._output.progress(f"{request.stack} is {standing['StackStatus']}: it is deleted and created anew")
@@ -200,7 +235,7 @@ class Stacks:
         if status.endswith("_IN_PROGRESS") or event["ResourceType"] == "AWS::CloudFormation::Stack":
             return
         kind = event["ResourceType"].removeprefix("AWS::")
-        reason = f"  {event['ResourceStatusReason']}" if "FAILED" in status else ""
+        reason = f"  {_reason(event)}" if "FAILED" in status else ""
         style = str(status_text(status).style) if "FAILED" in status else "dim"
         self._output.progress(
             f"  {status.lower().replace('_', ' '):<16}{event['LogicalResourceId']}  ({kind}){reason}", style
@@ -217,8 +252,7 @@ class Stacks:
         if causes:
             last = [event for event in causes if event["ResourceType"] != "AWS::CloudFormation::Stack"] or causes
             where = "; ".join(
-                f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
-                for event in last[-3:]
+                f"{event['LogicalResourceId']} ({event['ResourceType']}): {_reason(event)}" for event in last[-3:]
             )
         return Failure(
             Exit.FAILED,
@@ -226,6 +260,11 @@ class Stacks:
             where=where,
             do=f"mend the template and deploy again; the whole story: fogbank stacks {stack['StackName']}",
         )
+
+
+def _reason(event: Mapping[str, Any]) -> str:
+    """Why a step failed, without what CloudFormation wraps around the service's own words."""
+    return _HANDLER.sub(r"\1", str(event.get("ResourceStatusReason", "")))
 
 
 def _arguments(request: Request) -> dict[str, Any]:

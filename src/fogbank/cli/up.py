@@ -146,7 +146,7 @@ class _Session:
         begun = self._clock.monotonic()
         build = built(self._template, self._parameters, self._output)
         self._watch.aim(build.watched)
-        stack, changed = self._stacks.deploy(Request(self._name, build.arguments, self._parameters))
+        stack, changed = self._stacks.deploy(Request(self._name, build.arguments, self._parameters), self._template)
         seconds = self._clock.monotonic() - begun
         if self._output.json:
             self._output.document(summary(stack) | {"changed": changed, "seconds": round(seconds, 3)})
