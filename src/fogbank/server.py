@@ -43,7 +43,12 @@ class Server(Actor):
         self.cloud = LocalCloud.on_disk(self.config, self.clock, ids)
         cloudformation = self.cloud.services.get("cloudformation")
         if isinstance(cloudformation, CloudFormation):
-            cloudformation.engine = Engine(self.cloud, self.clock, local_files=self.config.auth is Auth.LOCAL)
+            cloudformation.engine = Engine(
+                self.cloud,
+                self.clock,
+                endpoint=self.config.endpoint,
+                local_files=self.config.auth is Auth.LOCAL,
+            )
         self.gateway = Gateway(self.cloud, self.config, self.clock, ids, credentials=self.cloud, admin=self)
         self.http = HttpServer(self.gateway.handle, self.clock, HttpLimits.of(self.config))
 

@@ -12,7 +12,7 @@ from fogbank.core.call import ANONYMOUS, Call, Principal, Reply, Request
 from fogbank.core.clock import Clock
 from fogbank.core.config import Config
 from fogbank.core.credentials import Credentials, CredentialSource
-from fogbank.core.downloads import Downloads
+from fogbank.core.downloads import Downloads, Uploads
 from fogbank.core.errors import ApiError, InternalFailureError, NotImplementedByFogbank, OverloadedError
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
@@ -165,6 +165,13 @@ class LocalCloud(Actor):
             if found is not None:
                 return found
         return None
+
+    async def upload(self, path: str, data: bytes) -> bool:
+        """What was put to a URL that a service gave out."""
+        for service in self.services.values():
+            if isinstance(service, Uploads) and await service.upload(path, data):
+                return True
+        return False
 
     def _missing(self, service: str, operation: str) -> ApiError:
         """The error for what nobody answers: it names what is missing (no silent success)."""

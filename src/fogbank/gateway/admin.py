@@ -18,7 +18,7 @@ import msgspec
 
 from fogbank import __version__
 from fogbank.core.config import Auth, Config
-from fogbank.core.downloads import Downloads
+from fogbank.core.downloads import Downloads, Uploads
 from fogbank.core.http import HttpRequest, HttpResponse
 
 FARTHEST = 100 * 366 * 86_400.0
@@ -69,6 +69,8 @@ class AdminPages:
                 return problem(405, f"{request.method} is not allowed here")
             case "GET", path:
                 return await self._download(path)
+            case "PUT", path:
+                return await self._upload(path, request.body)
             case _:
                 return problem(404, f"there is nothing at {request.path[:300]}; try GET /_fogbank/health")
 
@@ -77,6 +79,12 @@ class AdminPages:
         if found is None:
             return problem(404, f"there is nothing at {path[:300]}; try GET /_fogbank/health")
         return HttpResponse(200, (("content-type", "application/octet-stream"),), found)
+
+    async def _upload(self, path: str, data: bytes) -> HttpResponse:
+        taken = isinstance(self._downloads, Uploads) and await self._downloads.upload(path, data)
+        if not taken:
+            return problem(404, f"nothing is waited for at {path[:300]}")
+        return HttpResponse(200, (), b"")
 
     def _localstack_health(self) -> dict[str, Any]:
         services = self._admin.health()["services"]

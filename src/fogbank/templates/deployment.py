@@ -202,13 +202,12 @@ class OpenDeployment:
         if kind is None or kind.schema is None:
             return properties
         coerced = kind.schema.coerce(properties)
-        tagged = self._with_stack_tags(kind.schema.tag_property, kind.schema.properties, coerced)
         if checked:
             refused = sorted(kind.lacking & coerced.keys())
             if refused:
                 raise UnsupportedError(f"Fogbank does not implement {', '.join(refused)} of {resource.type}")
-            kind.schema.check(resource.logical_id, tagged)
-        return tagged
+            kind.schema.check(resource.logical_id, coerced)
+        return self._with_stack_tags(kind.schema.tag_property, kind.schema.properties, coerced)
 
     def _with_stack_tags(
         self, tag_property: str | None, known: Mapping[str, Any], properties: dict[str, Any]
@@ -219,6 +218,8 @@ class OpenDeployment:
         own = properties.get(tag_property)
         if own is not None and not isinstance(own, dict | list):
             return properties
+        if isinstance(own, list) and not all(isinstance(tag, dict) and "Key" in tag for tag in own):
+            return properties  # a preview of what will be refused
         merged = {**self._stack.tags, **tag_map(own)}
         shape: Any = merged if known[tag_property].get("type") == "object" else tag_list(merged)
         return {**properties, tag_property: shape}

@@ -33,6 +33,7 @@ from fogbank.services.cloudformation.engine import (
     Summary,
 )
 from fogbank.templates import macros
+from fogbank.templates.answers import Answers
 from fogbank.templates.capabilities import needed_capabilities
 from fogbank.templates.deployment import OpenDeployment, environment_of, value_of
 from fogbank.templates.errors import TemplateError
@@ -56,16 +57,25 @@ _SSM_BATCH = 10
 class Engine:
     """Implements `fogbank.services.cloudformation.TemplateEngine`."""
 
-    def __init__(self, cloud: Cloud, clock: Clock, *, local_files: bool = True) -> None:
-        """`local_files` says whether templates may be read from this machine's files (only with `--auth local`)."""
+    def __init__(
+        self, cloud: Cloud, clock: Clock, *, endpoint: str = "http://127.0.0.1:4566", local_files: bool = True
+    ) -> None:
+        """`endpoint` is the server's own URL, where custom resources answer; `local_files` says whether templates may
+        be read from this machine's files (only with `--auth local`).
+        """
         self._cloud = cloud
         self._clock = clock
         self._local_files = local_files
         self._sam = SamTranslator(clock)
+        self._answers = Answers(endpoint)
 
     async def close(self) -> None:
         """End what runs beside the server."""
         await self._sam.close()
+
+    def answered(self, token: str, body: str) -> None:
+        """A custom resource has answered."""
+        self._answers.arrive(token, body)
 
     # -- templates
 
@@ -305,7 +315,7 @@ class Engine:
 
     def _work(self, step: Step) -> Work:
         kind = _type(step.type)
-        return Work(self._cloud, self._clock, step, kind.service, kind.schema)
+        return Work(self._cloud, self._clock, step, kind, self._answers)
 
 
 def _type(name: str) -> ResourceType:

@@ -15,6 +15,7 @@ from fogbank.services.cloudformation._walk import walk
 from fogbank.services.cloudformation.engine import (
     Declared,
     Deployment,
+    ReasonError,
     Replacement,
     Standing,
     Step,
@@ -40,6 +41,11 @@ INITIATED = "Resource creation Initiated"
 
 class StepError(Exception):
     """A step cannot be done; the message is the resource's reason."""
+
+
+def failure_text(error: ApiError, token: str) -> str:
+    """A failed step's reason: a service's error as its handler returns it, CloudFormation's own words as they are."""
+    return error.message if isinstance(error, ReasonError) else handler_message(error, token)
 
 
 def handler_message(error: ApiError, token: str) -> str:
@@ -183,17 +189,20 @@ class Deployer:
     async def _perform(self, resource: Resource, *, resuming: bool) -> None:
         assert resource.target is not None, "begun steps have a target"
         step = self._step(resource, resource.target, resource.token, resuming=resuming)
+        if resuming:
+            step = replace(step, answer=await self._journal.answer(resource.token))
         faults.point("cloudformation.before-step")
         try:
             standing = await self._carry_out(resource, step)
         except ApiError as error:
-            raise StepError(handler_message(error, resource.token)) from error
+            raise StepError(failure_text(error, resource.token)) from error
         faults.point("cloudformation.after-step")
         done = succeed(resource, standing, self._kit.clock.millis())
         events = [resource_event(done, done.status, None, done.standing)]
         if resource.action is not Action.UPDATE:
             events.insert(0, resource_event(done, resource.status, INITIATED, done.standing))
         await self._journal.write(done, *events)
+        await self._journal.drop_answer(resource.token)
 
     async def _carry_out(self, resource: Resource, step: Step) -> Standing:
         if resource.action is Action.UPDATE and resource.before is not None:

@@ -137,6 +137,15 @@ class Journal:
             raise SupersededError(self.stack.id)
         self.resources[resource.logical_id] = resource
 
+    async def answer(self, token: str) -> str | None:
+        """What was answered to a step, if anything was."""
+        return await self._kit.storage.read(lambda tx: Rows(tx).answer(token))
+
+    async def drop_answer(self, token: str) -> None:
+        """Forget what was answered to a step that has ended."""
+        if await self.answer(token) is not None:
+            await self._kit.storage.transact(lambda tx: Rows(tx).delete_answer(token))
+
     async def forget(self, logical_id: str, *events: Event) -> None:
         """Delete a resource's row."""
 

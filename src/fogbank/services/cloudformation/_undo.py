@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fogbank.core import faults
 from fogbank.core.errors import ApiError
-from fogbank.services.cloudformation._deploy import handler_message
+from fogbank.services.cloudformation._deploy import failure_text
 from fogbank.services.cloudformation._journal import Journal, SupersededError, resource_event
 from fogbank.services.cloudformation._walk import walk
 from fogbank.services.cloudformation.engine import Step, TemplateEngine
@@ -63,12 +63,14 @@ class Undoer:
                 removed(resource, "DELETE_SKIPPED", now), resource_event(resource, "DELETE_SKIPPED")
             )
             return True
-        begun = replace(resource, status="DELETE_IN_PROGRESS", updated=now, reason=None)
+        begun = resource
         if resource.status != "DELETE_IN_PROGRESS":
+            token = self._kit.ids.uuid()
+            begun = replace(resource, status="DELETE_IN_PROGRESS", updated=now, reason=None, token=token)
             await self._journal.write(begun, resource_event(begun, begun.status))
         snapshots = [s for s in (resource.standing or resource.target, *resource.garbage) if s is not None]
         for snapshot in snapshots:
-            reason = await self._delete(resource, snapshot)
+            reason = await self._delete(begun, snapshot, begun.token)
             if reason is not None:
                 failed = replace(begun, status="DELETE_FAILED", reason=reason)
                 await self._journal.write(failed, resource_event(failed, failed.status, reason))
@@ -84,9 +86,8 @@ class Undoer:
             return resource.retain_on_create_failure and resource.standing is not None
         return resource.retain_on_delete or resource.logical_id in operation.retain
 
-    async def _delete(self, resource: Resource, snapshot: Snapshot) -> str | None:
+    async def _delete(self, resource: Resource, snapshot: Snapshot, token: str) -> str | None:
         """Delete one physical resource; the reason if that fails."""
-        token = self._kit.ids.uuid()
         step = Step(
             stack=self._journal.identity,
             logical_id=resource.logical_id,
@@ -96,16 +97,18 @@ class Undoer:
             name=snapshot.name,
             physical_id=snapshot.physical_id or None,
             resuming=True,
+            answer=await self._journal.answer(token),
         )
         faults.point("cloudformation.before-step")
         try:
             await self._engine.delete(step)
         except ApiError as error:
-            return handler_message(error, token)
+            return failure_text(error, token)
         except Exception as error:  # noqa: BLE001 - a worker: a defect in a resource type must fail its stack, not hang it
             _log.exception("%s: deleting %s failed", self._journal.stack.id, resource.logical_id)
             return f"Internal Failure ({type(error).__name__}: {error})"
         faults.point("cloudformation.after-step")
+        await self._journal.drop_answer(token)
         return None
 
     async def clean_up(self) -> None:
@@ -145,7 +148,7 @@ class Undoer:
             await self._journal.write(resource, resource_event(resource, "DELETE_SKIPPED", None, snapshot))
             return
         await self._journal.write(resource, resource_event(resource, "DELETE_IN_PROGRESS", None, snapshot))
-        reason = await self._delete(resource, snapshot)
+        reason = await self._delete(resource, snapshot, self._kit.ids.uuid())
         status = "DELETE_COMPLETE" if reason is None else "DELETE_FAILED"
         await self._journal.write(resource, resource_event(resource, status, reason, snapshot))
 
@@ -192,7 +195,7 @@ class Undoer:
             properties=before.properties,
             token=token,
             name=before.name,
-            physical_id=before.physical_id,
+            physical_id=(changed.physical_id if changed is not None else "") or before.physical_id,
             previous=changed.properties if changed is not None else {},
             attributes=before.attributes,
             resuming=True,
@@ -200,7 +203,7 @@ class Undoer:
         try:
             await self._engine.update(step)
         except ApiError as error:
-            return handler_message(error, token)
+            return failure_text(error, token)
         except Exception as error:  # noqa: BLE001 - a worker: a defect in a resource type must fail its stack, not hang it
             _log.exception("%s: restoring %s failed", self._journal.stack.id, resource.logical_id)
             return f"Internal Failure ({type(error).__name__}: {error})"

@@ -29,6 +29,10 @@ class DeploymentError(InvalidParameterError):
     """
 
 
+class ReasonError(InvalidParameterError):
+    """A step failed, and the message is the resource's reason as it is: no service's handler returned it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StackIdentity:
     """Whose template it is: what pseudo parameters and tags are made of."""
@@ -184,6 +188,8 @@ class Step:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """In an update, what `Fn::GetAtt` gave so far."""
     resuming: bool = False
+    answer: str | None = None
+    """What was answered to an earlier attempt, where the step asks somebody and waits (custom resources)."""
 
 
 class Deployment(Protocol):
@@ -220,6 +226,10 @@ class TemplateEngine(Protocol):
 
     async def close(self) -> None:
         """End what runs beside the server."""
+        ...
+
+    def answered(self, token: str, body: str) -> None:
+        """An answer to the step of this token has come, and is stored."""
         ...
 
     async def summarize(self, scope: Scope, body: str) -> Summary:

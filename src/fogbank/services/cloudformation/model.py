@@ -331,8 +331,8 @@ def succeed(resource: Resource, standing: Standing, now: int) -> Resource:
     stands = replace(resource.target, physical_id=standing.physical_id, attributes=standing.attributes)
     verb = "CREATE" if resource.action is Action.CREATE else "UPDATE"
     garbage = resource.garbage
-    if resource.action is Action.REPLACE and resource.before is not None:
-        garbage = (*garbage, resource.before)
+    if resource.before is not None and resource.before.physical_id != standing.physical_id:
+        garbage = (*garbage, resource.before)  # replaced, by us or by a custom resource that answered another id
     return replace(resource, status=f"{verb}_COMPLETE", updated=now, stage=Stage.DONE, standing=stands, garbage=garbage)
 
 
@@ -363,7 +363,14 @@ def fail(resource: Resource, operation: Operation, action: Action, reason: str, 
 def restored(resource: Resource, now: int) -> Resource:
     """The row when a rollback has brought back what stood before; what was made in its place is garbage."""
     made = resource.standing or resource.target
-    replaced = resource.action is Action.REPLACE and resource.attempted and made is not None
+    replaced = (
+        resource.attempted
+        and made is not None
+        and (
+            resource.action is Action.REPLACE
+            or (resource.before is not None and made.physical_id not in ("", resource.before.physical_id))
+        )
+    )
     return replace(
         resource,
         type=resource.before.type if resource.before is not None else resource.type,

@@ -75,6 +75,13 @@ SELECT s.name FROM cloudformation_imports i JOIN cloudformation_stacks s ON s.id
 WHERE i.account = $1 AND i.region = $2 AND i.name = $3 ORDER BY s.name
 """
 
+_PUT_ANSWER = """
+INSERT INTO cloudformation_answers (token, body) VALUES ($1, $2)
+ON CONFLICT (token) DO UPDATE SET body = excluded.body
+"""
+_ANSWER = "SELECT body FROM cloudformation_answers WHERE token = $1"
+_DELETE_ANSWER = "DELETE FROM cloudformation_answers WHERE token = $1"
+
 _stack = msgspec.json.Decoder(Stack)
 _resource = msgspec.json.Decoder(Resource)
 _operation = msgspec.json.Decoder(Operation)
@@ -184,6 +191,21 @@ class Rows:
     async def delete_operation(self, stack_id: str) -> None:
         """Forget an operation: it has ended."""
         await self._tx.execute(_DELETE_OPERATION, stack_id)
+
+    # -- answers
+
+    async def put_answer(self, token: str, body: str) -> None:
+        """Keep what was answered to a step."""
+        await self._tx.execute(_PUT_ANSWER, token, body)
+
+    async def answer(self, token: str) -> str | None:
+        """What was answered to a step, if anything was."""
+        row = await self._tx.fetch_one(_ANSWER, token)
+        return None if row is None else str(row[0])
+
+    async def delete_answer(self, token: str) -> None:
+        """Forget an answer: its step has ended."""
+        await self._tx.execute(_DELETE_ANSWER, token)
 
     # -- events
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fogbank.core.call import Reply
 from fogbank.core.errors import ApiError
-from fogbank.services.cloudformation.engine import Standing
+from fogbank.services.cloudformation.engine import ReasonError, Standing
 from fogbank.templates.resources.resource_type import Name, ResourceType, Work, tag_list
 from fogbank.templates.sections import scalar_text
 
@@ -17,12 +17,6 @@ _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPA
 """What the parent's user acknowledged holds for what it contains."""
 _DONE = {"created": "CREATE_COMPLETE", "updated": "UPDATE_COMPLETE"}
 _LIMIT = 6 * 3600.0
-
-
-class EmbeddedStackError(ApiError):
-    """The inner stack did not come to stand."""
-
-    code = "InvalidRequest"
 
 
 class NestedStack(ResourceType):
@@ -75,7 +69,7 @@ class NestedStack(ResourceType):
         stack = await self._settled(work, stack_id)
         status = str(stack["StackStatus"])
         if status != _DONE[verb]:
-            raise EmbeddedStackError(
+            raise ReasonError(
                 f"Embedded stack {stack_id} was not successfully {verb}. Currently in {status} with reason: "
                 f"{stack.get('StackStatusReason')}"
             )
@@ -110,7 +104,7 @@ class NestedStack(ResourceType):
         await work.call("DeleteStack", {"StackName": stack_id})
         stack = await self._settled(work, stack_id)
         if stack["StackStatus"] != "DELETE_COMPLETE":
-            raise EmbeddedStackError(
+            raise ReasonError(
                 f"Embedded stack {stack_id} was not successfully deleted: {stack.get('StackStatusReason')}"
             )
 

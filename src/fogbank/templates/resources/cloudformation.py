@@ -1,4 +1,4 @@
-"""AWS::CloudFormation: nested stacks, wait condition handles.
+"""AWS::CloudFormation: nested stacks, custom resources, wait condition handles.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_CloudFormation.html
 """
@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/A
 from __future__ import annotations
 
 from fogbank.services.cloudformation.engine import Standing
+from fogbank.templates.resources._custom import CustomResource
 from fogbank.templates.resources._nested import NestedStack
 from fogbank.templates.resources.resource_type import ResourceType, Work
 
@@ -27,4 +28,4 @@ class WaitConditionHandle(ResourceType):
         """There is nothing to delete."""
 
 
-TYPES = (NestedStack, WaitConditionHandle)
+TYPES = (CustomResource, NestedStack, WaitConditionHandle)

@@ -24,6 +24,7 @@ from fogbank.core.clock import Clock
 from fogbank.core.errors import ApiError
 from fogbank.core.scope import Scope
 from fogbank.services.cloudformation.engine import Standing, Step
+from fogbank.templates.answers import Answers
 from fogbank.templates.schema import ResourceSchema, schema_of
 
 PRINCIPAL = Principal(service="cloudformation.amazonaws.com")
@@ -61,14 +62,15 @@ class Name:
 class Work:
     """One step on one resource, with the door to make its calls through."""
 
-    __slots__ = ("_cloud", "clock", "schema", "service", "step")
+    __slots__ = ("_cloud", "answers", "clock", "schema", "service", "step")
 
-    def __init__(self, cloud: Cloud, clock: Clock, step: Step, service: str, schema: ResourceSchema | None) -> None:
+    def __init__(self, cloud: Cloud, clock: Clock, step: Step, kind: ResourceType, answers: Answers) -> None:
         self._cloud = cloud
         self.clock = clock
         self.step = step
-        self.service = service
-        self.schema = schema
+        self.service = kind.service
+        self.schema = kind.schema
+        self.answers = answers
 
     @property
     def scope(self) -> Scope:

@@ -84,6 +84,9 @@ class ScriptedEngine:
     async def close(self) -> None:
         """Nothing runs beside."""
 
+    def answered(self, token: str, body: str) -> None:
+        """Nobody waits for answers."""
+
     async def summarize(self, scope: Scope, body: str) -> Summary:
         raise NotImplementedError
 

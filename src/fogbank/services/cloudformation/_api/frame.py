@@ -37,6 +37,11 @@ GRACE = 2.0
 """Seconds that a call which begins an operation waits for it to end: most take less, and then the caller's first
 look sees the result. The AWS CLI and boto3 look again only after 5 and 30 seconds."""
 MAX_TAGS = 50
+ANSWERS = "/_fogbank/cloudformation/"
+"""Where custom resources put their answers; the step's token follows."""
+MAX_ANSWER = 4096
+"""Bytes of an answer (the quota of custom resources)."""
+_TOKEN = re.compile(r"[0-9a-f-]{36}")
 _URL = re.compile(r"(https?|s3)://.+")
 
 
@@ -74,6 +79,24 @@ class Frame(Service):
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:  # noqa: ARG002
         """CloudFormation's code for what breaks the model's constraints."""
         return StackValidationError(describe(problems))
+
+    async def upload(self, path: str, data: bytes) -> bool:
+        """An answer of a custom resource (see `fogbank.core.downloads.Uploads`): stored, then told to its step."""
+        token = path.removeprefix(ANSWERS)
+        if token == path or not _TOKEN.fullmatch(token) or len(data) > MAX_ANSWER:
+            return False
+        body = data.decode("utf-8", "replace")
+
+        async def keep(tx: Tx) -> bool:
+            if not await Rows(tx).stacks_in_operation():
+                return False
+            await Rows(tx).put_answer(token, body)
+            return True
+
+        if not await self.kit.storage.transact(keep):
+            return False
+        self.engine.answered(token, body)
+        return True
 
     # -- finding
 
