@@ -33,16 +33,6 @@ def order(needs: Mapping[str, AbstractSet[str]]) -> list[str]:
     return ordered
 
 
-def reverse(needs: Mapping[str, AbstractSet[str]]) -> dict[str, frozenset[str]]:
-    """Who needs each name: the order in which things go away."""
-    needed_by: dict[str, set[str]] = {name: set() for name in needs}
-    for name, needed in needs.items():
-        for need in needed:
-            if need in needed_by:
-                needed_by[need].add(name)
-    return {name: frozenset(users) for name, users in needed_by.items()}
-
-
 def _cyclic(stuck: Mapping[str, AbstractSet[str]]) -> set[str]:
     """Of names that wait for each other, those in a cycle: not those that only wait for one."""
     remaining = {name: set(needed) for name, needed in stuck.items()}

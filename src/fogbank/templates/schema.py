@@ -101,16 +101,6 @@ class ResourceSchema:
                 f"Properties validation failed for resource {logical_id} with message:\n" + "\n".join(problems)
             )
 
-    def static_problems(self, properties: Mapping[str, Any]) -> list[str]:
-        """What can be said before functions are evaluated: unknown and missing names at the top."""
-        if any(key.startswith("Fn::") for key in properties):
-            return []
-        known = self.properties
-        problems = [f"#: extraneous key [{key}] is not permitted" for key in properties if key not in known]
-        required: list[str] = self.document.get("required") or []
-        problems += [f"#: required key [{key}] not found" for key in required if key not in properties]
-        return problems
-
     def resolve(self, schema: Any) -> Mapping[str, Any]:
         """A schema with its `$ref` followed."""
         for _ in range(10):

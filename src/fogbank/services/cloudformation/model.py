@@ -71,9 +71,6 @@ UPDATABLE = frozenset(
         StackStatus.UPDATE_ROLLBACK_COMPLETE,
     }
 )
-UNDELETABLE = frozenset(
-    status for status in StackStatus if status.in_progress and status is not StackStatus.DELETE_IN_PROGRESS
-)
 
 
 class OnFailure(StrEnum):

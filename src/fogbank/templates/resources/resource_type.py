@@ -245,11 +245,6 @@ def lower_first(value: Any) -> Any:
     return value
 
 
-def only(reply: Reply, *names: str) -> dict[str, Any]:
-    """These members of a reply, those of them that are there."""
-    return {name: reply[name] for name in names if reply.get(name) is not None}
-
-
 def without(value: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """A mapping without some of its keys."""
     dropped = set(names)
