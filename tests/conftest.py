@@ -23,12 +23,18 @@ import boto3
 import pytest
 import pytest_asyncio
 from botocore.config import Config as BotoConfig
+from hypothesis import settings
 
 from fogbank.cloud import LocalCloud
 from fogbank.core.clock import VirtualClock
 from fogbank.core.config import Config
 from fogbank.core.ids import Ids
 from fogbank.storage import SqliteStorage
+
+# No deadline: a timing is never an assertion. In CI the same examples at every run; elsewhere new ones each time.
+settings.register_profile("local", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 READY = re.compile(r"ready on (http://\S+)")
 

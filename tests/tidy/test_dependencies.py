@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 
+import pytest
 from tests.tidy.source import ROOT
+
+pytestmark = pytest.mark.xdist_group("tidy")  # one worker, so that every file is parsed once
 
 
 def test_every_dependency_is_explained() -> None:

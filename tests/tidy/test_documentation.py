@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 from tests.tidy.source import ROOT, Finding, check, place
 
 import fogbank
+
+pytestmark = pytest.mark.xdist_group("tidy")  # one worker, so that every file is parsed once
 
 GUEST = "fogbank.runtime.guest"
 """Runs in the functions' processes, with their imports."""

@@ -14,6 +14,8 @@ from fogbank.cloud import SERVICES
 from fogbank.core.models import service_model
 from fogbank.services.kit import Service
 
+pytestmark = pytest.mark.xdist_group("tidy")  # one worker, so that every file is parsed once
+
 NAMES = ["__init__.py", "api.py", "model.py", "storage.py", "errors.py"]
 """`worker.py` beside these, where a service does something on its own."""
 ORDER = {"api": 5, "worker": 4, "storage": 3, "model": 2, "errors": 1}

@@ -6,7 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
+import pytest
 from tests.tidy.source import ROOT, Finding, check, dotted, find, functions, place, python_files, tree
+
+pytestmark = pytest.mark.xdist_group("tidy")  # one worker, so that every file is parsed once
 
 MAX_FILE = 600
 MAX_FUNCTION = 60

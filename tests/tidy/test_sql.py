@@ -11,11 +11,14 @@ import pkgutil
 import re
 from collections.abc import Iterator
 
+import pytest
 from tests.tidy.source import Finding, check
 
 import fogbank
 from fogbank.cloud import LocalCloud
 from fogbank.storage import SqliteStorage
+
+pytestmark = pytest.mark.xdist_group("tidy")  # one worker, so that every file is parsed once
 
 STATEMENT = re.compile(r"\s*(SELECT|UPDATE|DELETE|INSERT|WITH)\b", re.IGNORECASE)
 SCAN = re.compile(r"^SCAN (?!CONSTANT|\d+ CONSTANT|SUBQUERY|\(|json_each|value|old|new)\w+")
