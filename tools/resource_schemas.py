@@ -80,7 +80,7 @@ def strip(schema: Any, keywords: set[str]) -> Any:
         elif key in ("items", "additionalProperties"):
             kept[key] = strip(value, KEYWORDS)
         elif key == "tagging":
-            kept[key] = {k: v for k, v in value.items() if k in ("tagProperty", "taggable")}
+            kept[key] = {k: v for k, v in value.items() if k in ("tagProperty", "cloudFormationSystemTags", "taggable")}
         else:
             kept[key] = value
     return kept

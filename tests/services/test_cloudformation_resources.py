@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from tests.services.stacks import create, reasons, settle, update
 
 Aws = Callable[..., Any]
@@ -347,3 +348,43 @@ Resources:
     stack = create(client, "snake", itself.read_text())
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "was not successfully created" in reasons(client, "snake")["Again"]
+
+
+def test_cloudformation_marks_what_it_makes(aws: Aws) -> None:
+    """Its own tags are on the types that AWS puts them on; a user can neither set such tags nor is kept from others."""
+    client = aws("cloudformation")
+    template = """
+Resources:
+  Group: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: g}}
+  Bus: {Type: AWS::Events::EventBus, Properties: {Name: b}}
+  Rule: {Type: AWS::Events::Rule, Properties: {EventBusName: !Ref Bus, EventPattern: {source: [a]}}}
+  Schedules: {Type: AWS::Scheduler::ScheduleGroup, Properties: {Name: s}}
+  Parameter: {Type: AWS::SSM::Parameter, Properties: {Name: p, Type: String, Value: v}}
+  Queue: {Type: AWS::SQS::Queue}
+Outputs: {Rule: {Value: !GetAtt Rule.Arn}, Schedules: {Value: !GetAtt Schedules.Arn}, Queue: {Value: !Ref Queue}}
+"""
+    stack = create(client, "shop", template, Tags=[{"Key": "team", "Value": "a"}])
+    assert stack["StackStatus"] == "CREATE_COMPLETE", reasons(client, "shop")
+    arn, found = stack["StackId"], outputs(stack)
+
+    def expected(logical_id: str, team: str = "a") -> dict[str, str]:
+        marks = {"stack-name": "shop", "stack-id": arn, "logical-id": logical_id}
+        return {"team": team} | {f"aws:cloudformation:{key}": value for key, value in marks.items()}
+
+    def of_rule() -> dict[str, str]:
+        tags = aws("events").list_tags_for_resource(ResourceARN=found["Rule"])["Tags"]
+        return {tag["Key"]: tag["Value"] for tag in tags}
+
+    group = aws("logs").list_tags_for_resource(resourceArn="arn:aws:logs:us-east-1:000000000000:log-group:g")["tags"]
+    assert group == expected("Group")
+    assert of_rule() == expected("Rule")
+    schedules = aws("scheduler").list_tags_for_resource(ResourceArn=found["Schedules"])["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in schedules} == expected("Schedules")
+    parameter = aws("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="p")["TagList"]
+    assert {tag["Key"]: tag["Value"] for tag in parameter} == expected("Parameter")
+    assert aws("sqs").list_queue_tags(QueueUrl=found["Queue"])["Tags"] == {"team": "a"}
+    update(client, "shop", template, Tags=[{"Key": "team", "Value": "b"}])
+    assert of_rule() == expected("Rule", "b")
+    aws("events").tag_resource(ResourceARN=found["Rule"], Tags=[{"Key": "own", "Value": "c"}])
+    with pytest.raises(ClientError, match="reserved"):
+        aws("events").tag_resource(ResourceARN=found["Rule"], Tags=[{"Key": "aws:x", "Value": "c"}])

@@ -82,6 +82,11 @@ class ResourceSchema:
         name: str = tagging.get("tagProperty", "/properties/Tags").removeprefix(_POINTER)
         return name if name in self.properties else None
 
+    @property
+    def system_tags(self) -> bool:
+        """Whether CloudFormation adds its `aws:cloudformation:…` tags to resources of this type."""
+        return bool((self.document.get("tagging") or {}).get("cloudFormationSystemTags", False))
+
     def _paths(self, key: str) -> tuple[tuple[str, ...], ...]:
         pointers: list[str] = self.document.get(key) or []
         return tuple(tuple(pointer.removeprefix(_POINTER).split("/")) for pointer in pointers)

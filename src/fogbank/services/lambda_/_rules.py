@@ -7,7 +7,7 @@ environment variables, runtimes and layers.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -194,10 +194,10 @@ def merge(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def check_tags(tags: Mapping[str, str]) -> None:
-    """Tags: 50 at most, none of AWS's own."""
+def check_tags(tags: Mapping[str, str], added: Iterable[str] | None = None, *, by_service: bool = False) -> None:
+    """Tags: 50 at most; of those `added` (all, if nothing else is said) none of AWS's own, unless AWS adds them."""
     if len(tags) > MAX_TAGS:
         raise InvalidParameterValueError("Number of tags exceeds resource tag limit.")
-    for name in tags:
+    for name in () if by_service else tags if added is None else added:
         if name.lower().startswith("aws:"):
             raise InvalidParameterValueError("Tag keys starting with 'aws:' are reserved for system use.")

@@ -56,7 +56,7 @@ class GroupOperations(Service):
     async def create_schedule_group(self, call: Call, request: CreateScheduleGroupInputTypeDef) -> Reply:
         """Create a group; a repeated request with the same client token gets the first one's answer."""
         now = self._clock.millis()
-        group = Group(call.scope, request["Name"], _checked(_tags(request.get("Tags", ()))), now, now)
+        group = Group(call.scope, request["Name"], _checked(call, _tags(request.get("Tags", ()))), now, now)
 
         async def body(tx: Tx) -> Reply:
             if group.name == DEFAULT_GROUP or await rows.get_group(tx, call.scope, group.name) is not None:
@@ -97,7 +97,7 @@ class GroupOperations(Service):
     async def tag_resource(self, call: Call, request: TagResourceInputTypeDef) -> Reply:
         """Add tags to a group, or replace those with the same keys."""
         added = _tags(request["Tags"])
-        await self._retag(call, request["ResourceArn"], lambda tags: _checked({**tags, **added}))
+        await self._retag(call, request["ResourceArn"], lambda tags: _checked(call, {**tags, **added}, added))
         return {}
 
     async def untag_resource(self, call: Call, request: UntagResourceInputTypeDef) -> Reply:
@@ -161,10 +161,11 @@ def _tags(pairs: Any) -> dict[str, str]:
     return {pair["Key"]: pair["Value"] for pair in pairs}
 
 
-def _checked(tags: Mapping[str, str]) -> Mapping[str, str]:
+def _checked(call: Call, tags: Mapping[str, str], added: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """The tags, if they keep to the limits; AWS's own can be added by its services only."""
     if len(tags) > MAX_TAGS:
         raise ValidationError(f"A schedule group can have at most {MAX_TAGS} tags.")
-    for key in tags:
+    for key in () if call.principal.service else tags if added is None else added:
         if key.lower().startswith("aws:"):
             raise ValidationError(f"Tag key {key} is not valid: the prefix aws: is reserved.")
     return tags

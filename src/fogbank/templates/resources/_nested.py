@@ -10,7 +10,7 @@ from typing import Any
 from fogbank.core.call import Reply
 from fogbank.core.errors import ApiError
 from fogbank.services.cloudformation.engine import ReasonError, Standing
-from fogbank.templates.resources.resource_type import Name, ResourceType, Work, tag_list
+from fogbank.templates.resources.resource_type import Name, ResourceType, Work, tag_list, tag_map
 from fogbank.templates.sections import scalar_text
 
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -35,7 +35,7 @@ class NestedStack(ResourceType):
         return {
             "TemplateURL": work.properties["TemplateURL"],
             "Parameters": [{"ParameterKey": key, "ParameterValue": _text(value)} for key, value in given.items()],
-            "Tags": tag_list(work.tags()) or [],
+            "Tags": tag_list(tag_map(work.properties.get("Tags"))) or [],
             "Capabilities": _CAPABILITIES,
         }
 

@@ -131,8 +131,18 @@ class Work:
         return {name: self.properties[name] for name in names if name in self.properties}
 
     def tags(self, *, previous: bool = False) -> dict[str, str]:
-        """The tags that the resource shall have: its own and the stack's, which its properties hold already."""
-        return tag_map((self.previous if previous else self.properties).get(self.tag_property))
+        """The tags that the resource shall have: its own and the stack's, which its properties hold already, and
+        CloudFormation's where the type gets them.
+        """
+        if previous and not self.previous:
+            return {}
+        tags = tag_map((self.previous if previous else self.properties).get(self.tag_property))
+        if self.schema is not None and self.schema.system_tags and self.schema.tag_property is not None:
+            stack = self.step.stack
+            tags["aws:cloudformation:stack-name"] = stack.name
+            tags["aws:cloudformation:stack-id"] = stack.stack_id
+            tags["aws:cloudformation:logical-id"] = self.step.logical_id
+        return tags
 
     @property
     def tag_property(self) -> str:

@@ -59,7 +59,7 @@ class RuleOperations(Operations):
             check_schedule(schedule)
         if pattern:
             check_pattern(pattern)
-        tags = check_tags(rows.tags_of(request.get("Tags", ())))
+        tags = check_tags(rows.tags_of(request.get("Tags", ())), by_service=bool(call.principal.service))
         maker = call.principal.service if call.principal.service in MANAGING else None
         now = self._clock.millis()
         rule = Rule(

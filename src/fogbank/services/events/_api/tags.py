@@ -32,7 +32,10 @@ class TagOperations(BusOperations):
     async def tag_resource(self, call: Call, request: TagResourceRequestTypeDef) -> Reply:
         """Add tags, or replace those with the same keys."""
         added = rows.tags_of(request["Tags"])
-        await self._retag(call, request["ResourceARN"], lambda tags: check_tags({**tags, **added}))
+        by_service = bool(call.principal.service)
+        await self._retag(
+            call, request["ResourceARN"], lambda tags: check_tags({**tags, **added}, added, by_service=by_service)
+        )
         return {}
 
     async def untag_resource(self, call: Call, request: UntagResourceRequestTypeDef) -> Reply:

@@ -76,7 +76,7 @@ class Functions(LambdaBase):
         _rules.check_name(ref.name)
         config = _rules.merge({}, _rules.settings(given, creating=True))
         tags = request.get("Tags", {})
-        _rules.check_tags(tags)
+        _rules.check_tags(tags, by_service=bool(call.principal.service))
         await self._check_runtime(config["Runtime"])
         code = await self._store(call, given["Code"], "CreateFunction")
         now = self.kit.clock.millis()

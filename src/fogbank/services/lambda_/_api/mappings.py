@@ -86,7 +86,7 @@ class Mappings(LambdaBase):
         source = _source(given)
         ref = parse_function(call.scope, request["FunctionName"])
         settings = _settings(given, {}, source)
-        _rules.check_tags(given.get("Tags", {}))
+        _rules.check_tags(given.get("Tags", {}), by_service=bool(call.principal.service))
         version = await self.kit.storage.read(lambda tx: _need(tx, ref))
         await self._check_queue(call, source, version)
         made = SourceMapping(

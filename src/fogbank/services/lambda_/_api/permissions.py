@@ -98,7 +98,7 @@ class Permissions(LambdaBase):
 
         def change(tags: Mapping[str, str]) -> dict[str, str]:
             merged = {**tags, **added}
-            _rules.check_tags(merged)
+            _rules.check_tags(merged, added, by_service=bool(call.principal.service))
             return merged
 
         await self._retag(call, request["Resource"], change)
