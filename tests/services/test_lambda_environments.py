@@ -697,7 +697,7 @@ async def leaves_nothing(tmp_path: Path, make: Make, count: int) -> None:
     assert {outcome.error for outcome in outcomes} == {None, "Unhandled"}
     await runtime.reset()
     assert runtime.alive == 0
-    assert descriptors() == before
+    await until(lambda: descriptors() == before)
     assert list((data / "runtime" / "environments").iterdir()) == []
     await runtime.stop()
     assert processes_of(data) == []

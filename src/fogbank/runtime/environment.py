@@ -135,7 +135,8 @@ class Environment:
             raise
         finally:
             os.close(writer)
-        self.memory.watch(pid)
+        if self.state is not State.ENDED:
+            self.memory.watch(pid)
         timer = self._loop.call_later(limit, self._init_too_long)
         try:
             await asyncio.shield(self._started)

@@ -73,6 +73,7 @@ class Runtime(Actor):
         self._idle: dict[Environment, None] = {}
         """Every idle environment, the longest idle first."""
         self._alive = 0
+        self._leaving: set[asyncio.Future[None]] = set()
         self._went_idle: asyncio.Future[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._busy = 0
@@ -236,6 +237,9 @@ class Runtime(Actor):
         self._alive -= 1
         self._idle.pop(environment, None)
         pool.remove(environment)
+        if not environment.ended.done():  # its folder is still being removed
+            self._leaving.add(environment.ended)
+            environment.ended.add_done_callback(self._leaving.discard)
         if pool.empty and self._pools.get(pool.version.key) is pool:
             del self._pools[pool.version.key]
 
@@ -314,7 +318,7 @@ class Runtime(Actor):
         for pool in pools.values():
             pool.retired = True
             pool.refuse_all()
-        ending = []
+        ending = list(self._leaving)
         for pool in pools.values():
             for environment in list(pool.environments):
                 environment.end()
