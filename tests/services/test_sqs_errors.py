@@ -6,6 +6,7 @@ nothing of the message.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,6 +44,10 @@ VALUE_ERROR = "InvalidParameterValue"
 
 def value(parameter: str, shown: object, reason: str) -> str:
     return f"Value {shown} for parameter {parameter} is invalid. Reason: {reason}"
+
+
+def task_handle(source: str) -> str:
+    return base64.b64encode(json.dumps({"taskId": "1", "sourceArn": source}).encode()).decode()
 
 
 def redrive(target: str = DEAD, count: object = 1) -> dict[str, str]:
@@ -170,7 +175,36 @@ ROWS = [
         "Unknown Attribute Foo.",
     ),
     Row("set_queue_attributes", {"QueueUrl": QUEUE, "Attributes": {"QueueArn": "1"}}, "InvalidAttributeName", None),
-    Row("set_queue_attributes", {"QueueUrl": FIFO, "Attributes": {"FifoQueue": "true"}}, "InvalidAttributeName", None),
+    Row(
+        "set_queue_attributes",
+        {"QueueUrl": FIFO, "Attributes": {"FifoQueue": "false"}},
+        "InvalidAttributeValue",
+        "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+    ),
+    *[
+        Row(
+            "set_queue_attributes",
+            {"QueueUrl": QUEUE, "Attributes": {"FifoQueue": value}},
+            "InvalidAttributeName",
+            "Unknown Attribute FifoQueue.",
+        )
+        for value in ("true", "false")
+    ],
+    *[
+        Row(
+            "create_queue",
+            {"QueueName": "q2", "Attributes": {name: value}},
+            "InvalidAttributeName",
+            f"You can specify the {name} only when FifoQueue is set to true.",
+        )
+        for name, value in (("DeduplicationScope", "queue"), ("FifoThroughputLimit", "perQueue"))
+    ],
+    Row(
+        "set_queue_attributes",
+        {"QueueUrl": QUEUE, "Attributes": {"KmsMasterKeyId": "k", "SqsManagedSseEnabled": "true"}},
+        "InvalidAttributeName",
+        "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+    ),
     Row(
         "set_queue_attributes", {"QueueUrl": QUEUE, "Attributes": {"DelaySeconds": "x"}}, "InvalidAttributeValue", None
     ),
@@ -205,7 +239,7 @@ ROWS = [
         {"QueueUrl": QUEUE},
         "AWS.SimpleQueueService.PurgeQueueInProgress",
         "Only one PurgeQueue operation on q is allowed every 60 seconds.",
-        400,
+        403,
         "PurgeQueueInProgress",
         [("purge_queue", {"QueueUrl": QUEUE})],
     ),
@@ -321,8 +355,20 @@ ROWS = [
     Row(
         "send_message_batch",
         {"QueueUrl": FIFO, "Entries": [{"Id": "a", "MessageBody": "x"}]},
-        "MissingParameter",
+        VALUE_ERROR,
         "The request must contain the parameter MessageGroupId.",
+    ),
+    Row(
+        "send_message_batch",
+        {"QueueUrl": FIFO, "Entries": [{"Id": "a", "MessageBody": "x", "MessageGroupId": "g"}]},
+        VALUE_ERROR,
+        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+    ),
+    Row(
+        "send_message_batch",
+        {"QueueUrl": QUEUE, "Entries": [{"Id": "a", "MessageBody": "x" * 2**20}, {"Id": "b", "MessageBody": "x"}]},
+        "AWS.SimpleQueueService.BatchRequestTooLong",
+        "Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes.",
     ),
     # -- receiving
     Row(
@@ -358,10 +404,10 @@ ROWS = [
         {"QueueUrl": QUEUE, "ReceiptHandle": "nonsense"},
         "ReceiptHandleIsInvalid",
         'The input receipt handle "nonsense" is not a valid receipt handle.',
-        400,
+        404,
         "ReceiptHandleIsInvalid",
     ),
-    Row("delete_message", {"QueueUrl": QUEUE, "ReceiptHandle": OTHER_HANDLE}, "ReceiptHandleIsInvalid", None),
+    Row("delete_message", {"QueueUrl": QUEUE, "ReceiptHandle": OTHER_HANDLE}, "ReceiptHandleIsInvalid", None, 404),
     Row(
         "delete_message",
         {"QueueUrl": QUEUE},
@@ -373,6 +419,7 @@ ROWS = [
         {"QueueUrl": QUEUE, "ReceiptHandle": "nonsense", "VisibilityTimeout": 1},
         "ReceiptHandleIsInvalid",
         None,
+        404,
     ),
     Row(
         "change_message_visibility",
@@ -395,15 +442,6 @@ ROWS = [
         ),
     ),
     Row(
-        "change_message_visibility",
-        {"QueueUrl": QUEUE, "ReceiptHandle": HANDLE, "VisibilityTimeout": 0},
-        "AWS.SimpleQueueService.MessageNotInflight",
-        None,
-        400,
-        "MessageNotInflight",
-        [("change_message_visibility", {"QueueUrl": QUEUE, "ReceiptHandle": HANDLE, "VisibilityTimeout": 0})],
-    ),
-    Row(
         "change_message_visibility_batch",
         {"QueueUrl": QUEUE, "Entries": [{"Id": "a", "ReceiptHandle": HANDLE}]},
         "MissingParameter",
@@ -421,7 +459,7 @@ ROWS = [
         {"QueueUrl": QUEUE, "Label": "l", "AWSAccountIds": ["111122223333"], "Actions": ["*"] * 8},
         "OverLimit",
         "8 Actions were found, maximum allowed is 7.",
-        400,
+        403,
         "OverLimit",
     ),
     Row(
@@ -443,7 +481,7 @@ ROWS = [
         {"SourceArn": MISSING},
         "ResourceNotFoundException",
         "The resource that you specified for the SourceArn parameter doesn't exist.",
-        400,
+        404,
         "ResourceNotFoundException",
     ),
     Row(
@@ -451,6 +489,7 @@ ROWS = [
         {"SourceArn": DEAD, "DestinationArn": MISSING},
         "ResourceNotFoundException",
         "The resource that you specified for the DestinationArn parameter doesn't exist.",
+        404,
     ),
     Row(
         "start_message_move_task",
@@ -462,14 +501,22 @@ ROWS = [
     Row("start_message_move_task", {"SourceArn": DEAD, "DestinationArn": DEAD}, VALUE_ERROR, None),
     Row("start_message_move_task", {"SourceArn": DEAD, "MaxNumberOfMessagesPerSecond": 501}, VALUE_ERROR, None),
     Row("start_message_move_task", {"SourceArn": DEAD, "MaxNumberOfMessagesPerSecond": 0}, VALUE_ERROR, None),
-    Row("list_message_move_tasks", {"SourceArn": MISSING}, "ResourceNotFoundException", None),
+    Row("list_message_move_tasks", {"SourceArn": MISSING}, "ResourceNotFoundException", None, 404),
     Row("list_message_move_tasks", {"SourceArn": DEAD, "MaxResults": 11}, VALUE_ERROR, None),
     Row("cancel_message_move_task", {"TaskHandle": "x"}, VALUE_ERROR, "Value for parameter TaskHandle is invalid."),
     Row(
         "cancel_message_move_task",
-        {"TaskHandle": "eyJ0YXNrSWQiOiIxIiwic291cmNlQXJuIjoiMiJ9"},
+        {"TaskHandle": task_handle(DEAD)},
         "ResourceNotFoundException",
         "Task does not exist.",
+        404,
+    ),
+    Row(
+        "cancel_message_move_task",
+        {"TaskHandle": task_handle(MISSING)},
+        "ResourceNotFoundException",
+        "The resource that you specified for the SourceArn parameter doesn't exist.",
+        404,
     ),
 ]
 

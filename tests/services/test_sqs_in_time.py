@@ -181,14 +181,27 @@ class TestVisibility:
             await queue.hide(message, 43_200)
         await queue.hide(message, 43_199)
 
-    async def test_a_message_that_is_visible_has_no_timeout_to_change(self, sqs: Client, clock: VirtualClock) -> None:
-        """It is not in flight."""
+    async def test_a_message_is_hidden_anew_after_its_timeout(self, sqs: Client, clock: VirtualClock) -> None:
+        """By the handle of its last receive, as the LocalStack project's validated suite recorded it."""
         queue = await sqs.create()
         await queue.send("a")
         (message,) = await queue.receive()
         await clock.advance(30)
+        await queue.hide(message, 10)
+        assert await queue.bodies() == []
+        await clock.advance(10)
+        assert await queue.bodies() == ["a"]
+
+    async def test_an_old_handle_cannot_hide_a_visible_message(self, sqs: Client, clock: VirtualClock) -> None:
+        """It is not in flight, and the handle is not that of its last receive."""
+        queue = await sqs.create()
+        await queue.send("a")
+        (old,) = await queue.receive()
+        await clock.advance(30)
+        assert await queue.bodies() == ["a"]
+        await clock.advance(30)
         with pytest.raises(ApiError) as caught:
-            await queue.hide(message, 10)
+            await queue.hide(old, 10)
         assert caught.value.code == "MessageNotInflight"
 
     async def test_an_old_handle_still_deletes_from_a_standard_queue(self, sqs: Client, clock: VirtualClock) -> None:
@@ -664,16 +677,25 @@ class TestFifo:
         await clock.advance(10)
         assert await queue.bodies() == ["1", "2", "3"]
 
-    async def test_a_group_stays_closed_while_any_of_it_is_in_flight(self, sqs: Client, clock: VirtualClock) -> None:
-        """Giving one message of a batch back does not open it; giving back all does."""
+    @pytest.mark.parametrize("given_back", [0, 1, 2, 3])
+    async def test_a_group_is_received_up_to_the_first_in_flight(self, sqs: Client, given_back: int) -> None:
+        """As many as were given back at its head, as the LocalStack project's validated suite recorded it."""
+        queue = await sqs.create_fifo()
+        await queue.post("g", "1", "2", "3")
+        for message in (await queue.receive())[:given_back]:
+            await queue.hide(message, 0)
+        assert await queue.bodies() == ["1", "2", "3"][:given_back]
+
+    async def test_nothing_overtakes_what_is_in_flight(self, sqs: Client, clock: VirtualClock) -> None:
+        """Giving back a later message opens nothing; giving back the first wakes those who wait."""
         queue = await sqs.create_fifo()
         await queue.post("g", "1", "2", "3")
         one, two = await queue.receive(2)
-        await queue.hide(one, 0)
+        await queue.hide(two, 0)
         assert await queue.receive() == []
         task = asyncio.create_task(queue.bodies(WaitTimeSeconds=20))
         await clock.settle()
-        await queue.hide(two, 0)
+        await queue.hide(one, 0)
         await clock.settle()
         assert await task == ["1", "2", "3"]
 

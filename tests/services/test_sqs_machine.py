@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,7 @@ class StandardQueue(Machine):
         code = self.settle("ChangeMessageVisibility", handle, VisibilityTimeout=seconds)
         if message is None:
             assert code == "InvalidParameterValueException"
-        elif message.visible_at <= self.now:
+        elif message.visible_at <= self.now and message.handles[-1] != handle:
             assert code == "MessageNotInflight"
         elif self.now + seconds * 1000 > message.received_at + 43_200_000:
             assert code == "InvalidParameterValueException"
@@ -228,7 +229,7 @@ class StandardQueue(Machine):
 
 
 class FifoQueue(Machine):
-    """A FIFO queue hands out the heads of groups that have nothing in flight, in order."""
+    """A FIFO queue hands out the heads of groups, in order and up to the first message that is in flight."""
 
     suffix = ".fifo"
     maximum = 1000  # messages that leave for the dead-letter queue are the other machine's
@@ -263,14 +264,13 @@ class FifoQueue(Machine):
         return multiple_of(handles)
 
     def open_groups(self) -> dict[str, list[Kept]]:
-        """The groups that have nothing in flight, with their messages in order."""
+        """The messages of each group that can be received, in order: those before the first in flight."""
         found: dict[str, list[Kept]] = {}
         for message in sorted(self.live, key=lambda message: message.order):
             found.setdefault(message.group, []).append(message)
         return {
-            name: members
+            name: list(takewhile(lambda message: message.visible_at <= self.now, members))
             for name, members in found.items()
-            if not any(message.receives and message.visible_at > self.now for message in members)
         }
 
     def is_current(self, handle: str, message: Kept | None) -> bool:

@@ -15,10 +15,12 @@ import msgspec
 
 from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.services.sqs.errors import (
+    FifoAttributeError,
     InvalidAttributeNameError,
     InvalidAttributeValueError,
     InvalidParameterValueError,
     SqsError,
+    TwoEncryptionsError,
     invalid_value,
 )
 
@@ -27,6 +29,7 @@ MAXIMUM_MESSAGE_SIZE = 1_048_576
 MAXIMUM_VISIBILITY_TIMEOUT = 43_200
 """Seconds: 12 hours."""
 
+_BAD_TARGET = "Invalid value for deadLetterTargetArn."
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _FIFO_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+\.fifo")
 
@@ -121,27 +124,27 @@ def _key_id(name: str, value: str) -> str:
 
 def _redrive_policy(name: str, value: str) -> str:
     redrive = parse_redrive(value)
-    _queue_arn(name, value, redrive.target, "Dead letter target")
+    _queue_arn(name, value, redrive.target, _BAD_TARGET)
     return _compact({"deadLetterTargetArn": redrive.target, "maxReceiveCount": redrive.max_receives})
 
 
 def _redrive_allow_policy(name: str, value: str) -> str:
     allow = parse_redrive_allow(value)
     for source in allow.sources:
-        _queue_arn(name, value, source, "Source queue")
+        _queue_arn(name, value, source, "Source queue ARN is invalid.")
     document: dict[str, Any] = {"redrivePermission": allow.permission.value}
     if allow.sources:
         document["sourceQueueArns"] = list(allow.sources)
     return _compact(document)
 
 
-def _queue_arn(name: str, value: str, arn: str, what: str) -> None:
+def _queue_arn(name: str, value: str, arn: str, otherwise: str) -> None:
     try:
         parsed = Arn.parse(arn)
     except MalformedArnError:
-        raise invalid_value(name, value, f"{what} ARN is invalid.") from None
+        raise invalid_value(name, value, otherwise) from None
     if parsed.service != "sqs":
-        raise invalid_value(name, value, f"{what} is not an SQS queue.")
+        raise invalid_value(name, value, otherwise)
 
 
 _EVERY_QUEUE: dict[str, Callable[[str, str], str]] = {
@@ -162,7 +165,10 @@ _FIFO_ONLY: dict[str, Callable[[str, str], str]] = {
     "DeduplicationScope": _one_of("queue", "messageGroup"),
     "FifoThroughputLimit": _one_of("perQueue", "perMessageGroupId"),
 }
-_REMOVABLE = frozenset({"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"})
+_HIGH_THROUGHPUT = frozenset({"DeduplicationScope", "FifoThroughputLimit"})
+_REMOVABLE = frozenset(
+    {"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"}
+)
 """Attributes that an empty string takes away."""
 
 COUNTED = frozenset(
@@ -214,14 +220,24 @@ def check_attributes(given: Mapping[Any, str], *, fifo: bool) -> dict[str, str]:
     for name, value in given.items():
         check = _EVERY_QUEUE.get(name) or (_FIFO_ONLY.get(name) if fifo else None)
         if check is None:
-            raise InvalidAttributeNameError(name)
+            raise FifoAttributeError(name) if name in _HIGH_THROUGHPUT else InvalidAttributeNameError(name)
         checked[name] = "" if value == "" and name in _REMOVABLE else check(name, value)
     if checked.get("SqsManagedSseEnabled") == "true" and checked.get("KmsMasterKeyId"):
-        raise InvalidAttributeValueError(
-            "You can use one type of server-side encryption (SSE) at one time. "
-            "You can either enable KMS SSE or SQS SSE."
-        )
+        raise TwoEncryptionsError
     return checked
+
+
+def check_type_kept(given: Mapping[Any, str], *, fifo: bool) -> None:
+    """Refuse a change of `FifoQueue`: a queue keeps its type, and only a FIFO queue knows the attribute."""
+    value = given.get("FifoQueue")
+    if value is None:
+        return
+    if not fifo:
+        raise InvalidAttributeNameError("FifoQueue")
+    if value.lower() != "true":
+        raise InvalidAttributeValueError(
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."
+        )
 
 
 def fifo_wanted(attributes: Mapping[Any, str]) -> bool:
@@ -259,6 +275,7 @@ def effective(kept: Mapping[str, str], *, fifo: bool) -> dict[str, str]:
         found.setdefault("KmsDataKeyReusePeriodSeconds", "300")
         found["SqsManagedSseEnabled"] = "false"
     else:
+        found.pop("KmsDataKeyReusePeriodSeconds", None)
         found.setdefault("SqsManagedSseEnabled", "true")
     return found
 
@@ -290,7 +307,7 @@ def parse_redrive(text: str) -> Redrive:
         raise invalid_value("RedrivePolicy", text, f"Redrive policy contains unknown attribute: {min(unknown)}.")
     target, count = document["deadLetterTargetArn"], document["maxReceiveCount"]
     if not isinstance(target, str):
-        raise invalid_value("RedrivePolicy", text, "Dead letter target ARN is invalid.")
+        raise invalid_value("RedrivePolicy", text, _BAD_TARGET)
     number = _receive_count(count)
     if number is None:
         raise _bad_count(text, count)

@@ -35,6 +35,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _TOKEN = re.compile(r"[\x21-\x7e]{1,128}")
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_ALL = frozenset({"All", ".*", "*"})
 _RESERVED_PREFIXES = ("aws.", "amazon.")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -218,8 +219,8 @@ def attributes_md5(attributes: Attributes) -> str | None:
 
 
 def select_attributes(attributes: Attributes, wanted: Sequence[str]) -> Attributes:
-    """The attributes that a consumer asks for: by name, by prefix (`bar.*`), or all (`All`, `.*`)."""
-    if "All" in wanted or ".*" in wanted:
+    """The attributes that a consumer asks for: by name, by prefix (`bar.*`), or all (`All`, `.*`, `*`)."""
+    if not _ALL.isdisjoint(wanted):
         return attributes
     names = frozenset(wanted)
     prefixes = tuple(name[:-2] for name in wanted if name.endswith(".*"))

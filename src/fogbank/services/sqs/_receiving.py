@@ -188,7 +188,7 @@ class Receiver:
             await self._store.take(tx, good, now + visibility, now)
             await self._fifo.close_group(tx, queue, group, now + visibility)
         else:
-            await self._fifo.refresh(tx, queue, [group], now)
+            await self._fifo.refresh(tx, queue, [group])
         return Taken([_after_receive(message, now) for message in good], more)
 
     async def _repeat(self, tx: Tx, queue: Queue, attempt: str, visibility: int, now: int) -> list[Message]:
@@ -212,7 +212,7 @@ class Receiver:
             messages.append(state[1])
         for message in messages:
             await self._store.hide(tx, message.sequence, now + visibility)
-        await self._fifo.refresh(tx, queue, {m.group for m in messages if m.group is not None}, now)
+        await self._fifo.refresh(tx, queue, {m.group for m in messages if m.group is not None})
         await self._fifo.keep_attempt(tx, queue, attempt, messages, now + visibility, now)
         return messages
 

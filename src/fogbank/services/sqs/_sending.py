@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fogbank.services.sqs._attributes import MAXIMUM_MESSAGE_SIZE
 from fogbank.services.sqs._messages import (
     attributes_md5,
     check_body,
@@ -18,9 +19,10 @@ from fogbank.services.sqs._messages import (
 )
 from fogbank.services.sqs.errors import (
     BatchRequestTooLongError,
-    InvalidParameterValueError,
+    MessageTooLongError,
     MissingParameterError,
     SqsError,
+    UnsendableEntryError,
     invalid_value,
 )
 from fogbank.services.sqs.model import Outgoing, Queue
@@ -29,10 +31,7 @@ _WRONG_TYPE = "The request include parameter that is not valid for this queue ty
 
 
 def check_message(queue: Queue, request: Mapping[str, Any], *, alone: bool = True) -> Outgoing:
-    """The message of a SendMessage or of an entry of SendMessageBatch; refuses what the documentation forbids.
-
-    The size is checked here for a message that comes `alone`; a batch is measured as a whole.
-    """
+    """The message of a SendMessage (`alone`) or of an entry of a batch; refuses what the documentation forbids."""
     raw = check_body(request["MessageBody"])
     size = len(raw)
     packed = digest = trace = trace_md5 = delay = None
@@ -43,17 +42,14 @@ def check_message(queue: Queue, request: Mapping[str, Any], *, alone: bool = Tru
         attributes, extra = check_message_attributes(given)
         size += extra
         packed, digest = pack_attributes(attributes), attributes_md5(attributes)
-    if alone and size > queue.maximum_message_size:
-        raise InvalidParameterValueError(
-            "One or more parameters are invalid. "
-            f"Reason: Message must be shorter than {queue.maximum_message_size} bytes."
-        )
+    if size > queue.maximum_message_size:
+        raise MessageTooLongError(size, queue.maximum_message_size, alone=alone)
     given = request.get("MessageSystemAttributes")
     if given:
         system = check_system_attributes(given)
         trace, trace_md5 = system["AWSTraceHeader"].text, attributes_md5(system)
     if queue.fifo:
-        group, deduplication = _fifo_parameters(queue, request, raw)
+        group, deduplication = _fifo_parameters(queue, request, raw, alone=alone)
     else:
         group, deduplication = _standard_parameters(request), None
         seconds = request.get("DelaySeconds")
@@ -72,11 +68,12 @@ def _standard_parameters(request: Mapping[str, Any]) -> str | None:
     return None if group is None else check_token("MessageGroupId", group)
 
 
-def _fifo_parameters(queue: Queue, request: Mapping[str, Any], raw: bytes) -> tuple[str, str]:
+def _fifo_parameters(queue: Queue, request: Mapping[str, Any], raw: bytes, *, alone: bool) -> tuple[str, str]:
     """A FIFO message's group and deduplication ids."""
     group = request.get("MessageGroupId")
     if group is None:
-        raise MissingParameterError("MessageGroupId")
+        absent = MissingParameterError("MessageGroupId")
+        raise absent if alone else UnsendableEntryError(absent.message)
     check_token("MessageGroupId", group)
     delay = request.get("DelaySeconds")
     if delay:
@@ -85,7 +82,7 @@ def _fifo_parameters(queue: Queue, request: Mapping[str, Any], raw: bytes) -> tu
     if deduplication is not None:
         return group, check_token("MessageDeduplicationId", deduplication)
     if not queue.deduplicates_by_content:
-        raise InvalidParameterValueError(
+        raise UnsendableEntryError(
             "The queue should either have ContentBasedDeduplication enabled or "
             "MessageDeduplicationId provided explicitly"
         )
@@ -97,20 +94,24 @@ def check_messages(
 ) -> tuple[list[tuple[str, Outgoing]], list[tuple[str, SqsError]]]:
     """The entries of a batch that can be sent, by id, and those that cannot, with why.
 
-    An absent parameter, and a batch that is too long, make the whole request fail.
+    An absent parameter, and a batch that is too long, make the whole request fail. How long a batch may be does not
+    depend on the queue.
     """
     good: list[tuple[str, Outgoing]] = []
     bad: list[tuple[str, SqsError]] = []
+    total = 0
     for entry in entries:
         try:
             good.append((entry["Id"], check_message(queue, entry, alone=False)))
-        except MissingParameterError:
+        except (MissingParameterError, UnsendableEntryError):
             raise
         except SqsError as error:
             bad.append((entry["Id"], error))
-    total = sum(message.size for _, message in good)
-    if total > queue.maximum_message_size:
-        raise BatchRequestTooLongError(queue.maximum_message_size, total)
+            if isinstance(error, MessageTooLongError):
+                total += error.size
+    total += sum(message.size for _, message in good)
+    if total > MAXIMUM_MESSAGE_SIZE:
+        raise BatchRequestTooLongError(MAXIMUM_MESSAGE_SIZE, total)
     return good, bad
 
 

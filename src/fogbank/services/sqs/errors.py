@@ -2,8 +2,12 @@
 
     SqsError
     ├── InvalidParameterValueError     a value breaks a rule of the documentation
+    │   ├── MessageTooLongError
+    │   └── UnsendableEntryError       an entry without what a FIFO message must have: refuses the whole batch
     ├── MissingParameterError          a required parameter is absent or empty
     ├── InvalidAttributeNameError      a queue or message attribute that does not exist
+    ├── FifoAttributeError             an attribute of high throughput for a standard queue
+    ├── TwoEncryptionsError
     ├── InvalidAttributeValueError     a queue attribute out of its range
     ├── QueueDoesNotExistError
     ├── QueueNameExistsError           a queue with this name has other attributes
@@ -21,9 +25,9 @@
     ├── ResourceNotFoundError          of a message move task: the queue or the task
     └── UnsupportedOperationError
 
-Over JSON every one is answered with status 400 (API reference, "Errors"); over the query protocol with the code and
-status of the service's `awsQueryError` traits: `query_code` and `query_status`. The same code is what clients of the
-JSON protocol find in `x-amzn-query-error`. botocore's model leaves these traits out; they are those of Smithy's.
+Code and status are those of the service's `awsQueryError` traits: `query_code` is what the query protocol sends and
+what clients of the JSON protocol find in `x-amzn-query-error`; the status is the same in both, as the LocalStack
+project's validated suite recorded. botocore's model leaves these traits out; they are those of Smithy's.
 """
 
 from __future__ import annotations
@@ -56,6 +60,21 @@ class MissingParameterError(SqsError):
         super().__init__(f"The request must contain the parameter {parameter}.")
 
 
+class MessageTooLongError(InvalidParameterValueError):
+    """A message of `size` bytes passes its queue's maximum; an entry of a batch is told so in other words."""
+
+    def __init__(self, size: int, maximum: int, *, alone: bool) -> None:
+        super().__init__(
+            f"One or more parameters {'are invalid' if alone else 'cannot be validated'}. "
+            f"Reason: Message must be shorter than {maximum} bytes."
+        )
+        self.size = size
+
+
+class UnsendableEntryError(InvalidParameterValueError):
+    """What a FIFO message must have is absent from an entry: the whole batch is refused, as was recorded."""
+
+
 class InvalidAttributeNameError(SqsError):
     """A queue or message attribute that does not exist, or not for this type of queue."""
 
@@ -64,6 +83,29 @@ class InvalidAttributeNameError(SqsError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Unknown Attribute {name}.")
+
+
+class FifoAttributeError(SqsError):
+    """An attribute of high throughput was given to a standard queue."""
+
+    code = "InvalidAttributeName"
+    query_code = "InvalidAttributeName"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"You can specify the {name} only when FifoQueue is set to true.")
+
+
+class TwoEncryptionsError(SqsError):
+    """Both kinds of server-side encryption were asked for at once; AWS calls it a wrong name."""
+
+    code = "InvalidAttributeName"
+    query_code = "InvalidAttributeName"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You can use one type of server-side encryption (SSE) at one time. "
+            "You can either enable KMS SSE or SQS SSE."
+        )
 
 
 class InvalidAttributeValueError(SqsError):
@@ -98,7 +140,7 @@ class PurgeQueueInProgressError(SqsError):
 
     code = "PurgeQueueInProgress"
     query_code = "AWS.SimpleQueueService.PurgeQueueInProgress"
-    query_status = 403
+    status = 403
 
     def __init__(self, queue_name: str) -> None:
         super().__init__(f"Only one PurgeQueue operation on {queue_name} is allowed every 60 seconds.")
@@ -116,7 +158,7 @@ class ReceiptHandleIsInvalidError(SqsError):
 
     code = "ReceiptHandleIsInvalid"
     query_code = "ReceiptHandleIsInvalid"
-    query_status = 404
+    status = 404
 
 
 class MessageNotInflightError(SqsError):
@@ -134,7 +176,7 @@ class OverLimitError(SqsError):
 
     code = "OverLimit"
     query_code = "OverLimit"
-    query_status = 403
+    status = 403
 
 
 class BatchError(SqsError):
@@ -199,7 +241,7 @@ class ResourceNotFoundError(SqsError):
 
     code = "ResourceNotFoundException"
     query_code = "ResourceNotFoundException"
-    query_status = 404
+    status = 404
 
 
 class UnsupportedOperationError(SqsError):

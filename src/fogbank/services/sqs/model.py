@@ -18,8 +18,9 @@ is neither received nor counted, and swept away some time later.
 A queue's messages belong to its *backlog*, a number of which a purge gives the queue a new one; what belongs to no
 queue's backlog any more is swept away.
 
-In a FIFO queue messages belong to groups. A group is *open* from `open_at` on: when none of its messages is in flight
-and its first is visible. A receive takes messages from the head of open groups, and closes them.
+In a FIFO queue messages belong to groups. A group is *open* from `open_at` on: when its first message is visible. A
+receive takes messages from the head of open groups up to the first that is in flight, and closes the groups. So
+nothing overtakes, and a consumer that gives up the first of several messages lets them be received again at once.
 """
 
 from __future__ import annotations
@@ -269,24 +270,6 @@ def sequence_number(sequence: int) -> str:
 def deduplication_key(queue: Queue, deduplication: str, group: str) -> str:
     """What is unique for five minutes; a space parts the two, which neither may hold."""
     return f"{group} {deduplication}" if queue.deduplicates_by_group else deduplication
-
-
-class GroupMember(NamedTuple):
-    """One of the first messages of a group, in their order."""
-
-    visible_at: int
-    receives: int
-
-
-def group_opens_at(head: Sequence[GroupMember], now: int) -> int | None:
-    """When a group can next be received from; `None` if it has no message.
-
-    `head` are its first messages, at least as many as one receive may take: those in flight are always among them.
-    """
-    if not head:
-        return None
-    in_flight = [member.visible_at for member in head if member.receives and member.visible_at > now]
-    return max(in_flight) if in_flight else head[0].visible_at
 
 
 def is_spent(receives: int, redrive: Redrive | None) -> bool:

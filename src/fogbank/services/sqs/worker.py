@@ -96,7 +96,7 @@ class Sweeper:
     async def _delete_expired(self, queue: Queue, sequences: list[int], cutoff: int) -> None:
         async def body(tx: Tx) -> None:
             groups = await self._store.delete_expired(tx, sequences, cutoff)
-            await self._fifo.refresh(tx, queue, groups, self._kit.clock.millis())
+            await self._fifo.refresh(tx, queue, groups)
 
         await self._kit.storage.transact(body)
 
@@ -155,7 +155,7 @@ class Mover:
             moved += 1
             if group is not None:
                 groups.add(group)
-        await self._fifo.refresh(tx, source, groups, now)
+        await self._fifo.refresh(tx, source, groups)
         task = replace(task, moved=task.moved + moved, next_at=now + pause_after(moved, task.rate))
         if failure is not None:
             await self._fail(tx, task, failure)

@@ -14,6 +14,7 @@ from fogbank.services.sqs.errors import (
     InvalidAttributeValueError,
     InvalidParameterValueError,
     SqsError,
+    TwoEncryptionsError,
 )
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:dead"
@@ -34,7 +35,7 @@ def test_numbers_have_the_documented_ranges(name: str, low: int, high: int) -> N
     """Both ends are in, what lies beyond is out, and so is what is no whole number."""
     for good in (low, high):
         assert attributes.check_attributes({name: str(good)}, fifo=False) == {name: str(good)}
-    for bad in (str(low - 1), str(high + 1), "", "x", "1.5", " 60", "²", "9" * 5000):
+    for bad in (str(low - 1), str(high + 1), "x", "1.5", " 60", "²", "9" * 5000):
         with pytest.raises(InvalidAttributeValueError) as caught:
             attributes.check_attributes({name: bad}, fifo=False)
         assert caught.value.message == f"Invalid value for the parameter {name}."
@@ -142,7 +143,11 @@ def test_one_kind_of_encryption_replaces_the_other() -> None:
     again = attributes.effective(attributes.merge(kept, {"SqsManagedSseEnabled": "true"}), fifo=False)
     assert "KmsMasterKeyId" not in again
     assert again["SqsManagedSseEnabled"] == "true"
-    with pytest.raises(InvalidAttributeValueError, match="one type of server-side encryption"):
+    assert "KmsDataKeyReusePeriodSeconds" not in again
+    without = attributes.effective(attributes.merge(kept, {"KmsMasterKeyId": ""}), fifo=False)
+    assert "KmsMasterKeyId" not in without
+    assert (without["SqsManagedSseEnabled"], "KmsDataKeyReusePeriodSeconds" in without) == ("false", False)
+    with pytest.raises(TwoEncryptionsError, match="one type of server-side encryption"):
         attributes.check_attributes({"KmsMasterKeyId": "k", "SqsManagedSseEnabled": "true"}, fifo=False)
 
 
@@ -175,11 +180,11 @@ def test_a_redrive_policy_is_kept_in_one_form(count: int, as_text: bool) -> None
             f'{{"deadLetterTargetArn":"{ARN}","maxReceiveCount":1,"x":1}}',
             "Redrive policy contains unknown attribute: x.",
         ),
-        ('{"deadLetterTargetArn":"dead","maxReceiveCount":1}', "Dead letter target ARN is invalid."),
-        ('{"deadLetterTargetArn":7,"maxReceiveCount":1}', "Dead letter target ARN is invalid."),
+        ('{"deadLetterTargetArn":"dead","maxReceiveCount":1}', "Invalid value for deadLetterTargetArn."),
+        ('{"deadLetterTargetArn":7,"maxReceiveCount":1}', "Invalid value for deadLetterTargetArn."),
         (
             '{"deadLetterTargetArn":"arn:aws:sns:us-east-1:0:t","maxReceiveCount":1}',
-            "Dead letter target is not an SQS queue.",
+            "Invalid value for deadLetterTargetArn.",
         ),
     ],
 )

@@ -16,13 +16,11 @@ from fogbank.services.sqs._receipts import Receipt, read_receipt, write_receipt
 from fogbank.services.sqs.errors import InvalidParameterValueError, MissingParameterError, OverLimitError
 from fogbank.services.sqs.model import (
     Counts,
-    GroupMember,
     Message,
     Queue,
     QueueKey,
     Selection,
     deduplication_key,
-    group_opens_at,
     is_spent,
     received_shape,
     sequence_number,
@@ -84,23 +82,6 @@ def test_a_queues_attributes_are_complete() -> None:
 def test_arns_follow_the_partition() -> None:
     """China has its own."""
     assert QueueKey("000000000000", "cn-north-1", "q").arn == "arn:aws-cn:sqs:cn-north-1:000000000000:q"
-
-
-@pytest.mark.parametrize(
-    ("head", "opens"),
-    [
-        ([], None),
-        ([(10, 0)], 10),  # visible, or delayed until then
-        ([(500, 0)], 500),
-        ([(500, 1)], 500),  # in flight until then
-        ([(500, 1), (700, 1), (20, 0)], 700),  # the last of those in flight
-        ([(90, 1), (700, 2)], 700),  # the first is back, the second is not: the group stays closed
-        ([(90, 1), (20, 0)], 90),
-    ],
-)
-def test_a_group_opens_when_nothing_of_it_is_in_flight(head: list[tuple[int, int]], opens: int | None) -> None:
-    """At 100: in flight is what was received and is hidden."""
-    assert group_opens_at([GroupMember(*member) for member in head], 100) == opens
 
 
 def test_a_message_is_spent_when_it_was_received_often_enough() -> None:

@@ -13,8 +13,8 @@ from fogbank.services.sqs._moves.model import (
     MAXIMUM_RATE,
     MoveTask,
     Status,
-    check_handle,
     queue_of,
+    source_of,
     write_handle,
 )
 from fogbank.services.sqs._moves.storage import MoveStorage
@@ -79,12 +79,13 @@ class MoveOperations(SqsBase):
     async def cancel_message_move_task(self, call: Call, request: CancelMessageMoveTaskRequestTypeDef) -> Reply:  # noqa: ARG002
         """Have a running task end."""
         handle = request["TaskHandle"]
-        check_handle(handle)
+        source_arn = source_of(handle)
         now = self.clock.millis()
 
         async def body(tx: Tx) -> int:
             task = await self.moves.find(tx, handle)
             if task is None:
+                await self._resource(tx, "SourceArn", source_arn)
                 raise ResourceNotFoundError("Task does not exist.")
             if task.status is not Status.RUNNING:
                 raise UnsupportedOperationError("Only active tasks can be cancelled.")

@@ -13,6 +13,7 @@ from fogbank.services.sqs._attributes import (
     KNOWN,
     check_attributes,
     check_queue_name,
+    check_type_kept,
     fifo_wanted,
     first_difference,
     merge,
@@ -226,7 +227,9 @@ class QueueOperations(SqsBase):
 
         async def body(tx: Tx) -> None:
             queue = await self.store.get(tx, key)
-            changes = check_attributes(request["Attributes"], fifo=queue.fifo)
+            given = request["Attributes"]
+            check_type_kept(given, fifo=queue.fifo)
+            changes = check_attributes({k: v for k, v in given.items() if k != "FifoQueue"}, fifo=queue.fifo)
             await self._check_redrive(tx, key, changes)
             await self.store.set_attributes(tx, queue, merge(queue.kept, changes), now)
             tx.wake(queue.topic)

@@ -97,7 +97,7 @@ class ReceivingOperations(SqsBase):
             now = self.clock.millis()
             await self.store.release(tx, messages, now)
             if queue.fifo:
-                await self.fifo.refresh(tx, queue, {m.group for m in messages if m.group is not None}, now)
+                await self.fifo.refresh(tx, queue, {m.group for m in messages if m.group is not None})
             tx.wake(queue.topic)
 
         await self.kit.storage.transact(body)

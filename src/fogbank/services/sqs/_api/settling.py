@@ -124,7 +124,7 @@ class SettlingOperations(SqsBase):
         if receives != receipt.receive or visible_at <= now:
             raise invalid_value("ReceiptHandle", handle, "The receipt handle has expired.")
         await self.store.delete_message(tx, queue, receipt.sequence, receipt.message_id)
-        await self.fifo.refresh(tx, queue, [group] if group is not None else [], now)
+        await self.fifo.refresh(tx, queue, [group] if group is not None else [])
         tx.wake(queue.topic)
 
     async def _change(self, tx: Tx, queue: Queue, entry: _Entry) -> None:
@@ -141,7 +141,7 @@ class SettlingOperations(SqsBase):
         visible_at, receives, received_at, group = state
         if queue.fifo and (receives != receipt.receive or visible_at <= now):
             raise invalid_value("ReceiptHandle", handle, "The receipt handle has expired.")
-        if visible_at <= now:
+        if visible_at <= now and receives != receipt.receive:
             raise MessageNotInflightError
         until = now + seconds * 1000
         if received_at is not None and until > received_at + MAXIMUM_VISIBILITY_TIMEOUT * 1000:
@@ -152,7 +152,7 @@ class SettlingOperations(SqsBase):
             )
         await self.store.hide(tx, receipt.sequence, until)
         if group is not None:
-            await self.fifo.refresh(tx, queue, [group], now)
+            await self.fifo.refresh(tx, queue, [group])
         tx.wake(queue.topic)
 
 

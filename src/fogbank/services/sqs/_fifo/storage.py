@@ -10,15 +10,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fogbank.services.sqs._messages import MAXIMUM_BATCH
 from fogbank.services.sqs.model import (
     DEDUPLICATION_INTERVAL,
-    GroupMember,
     Message,
     Outgoing,
     Queue,
     deduplication_key,
-    group_opens_at,
 )
 from fogbank.services.sqs.storage import DELETE_SEQUENCE, MESSAGE_COLUMNS
 from fogbank.storage import Tx
@@ -53,7 +50,7 @@ FOR UPDATE SKIP LOCKED
 """
 NEXT_OPEN = "SELECT open_at FROM sqs_groups WHERE backlog = $1 AND open_at > $2 ORDER BY open_at LIMIT 1"
 GROUP_HEAD = """
-SELECT visible_at, receives FROM sqs_messages WHERE backlog = $1 AND fifo_group = $2 ORDER BY sequence LIMIT $3
+SELECT visible_at FROM sqs_messages WHERE backlog = $1 AND fifo_group = $2 ORDER BY sequence LIMIT 1
 """
 GROUP_MESSAGES = f"""
 SELECT visible_at, {MESSAGE_COLUMNS} FROM sqs_messages WHERE backlog = $1 AND fifo_group = $2 ORDER BY sequence LIMIT $3
@@ -98,6 +95,8 @@ class FifoStorage:
         assert message.group is not None and message.deduplication is not None, "checked before"  # noqa: PT018
         key = deduplication_key(queue, message.deduplication, message.group)
         original = await tx.fetch_one(FIND_DUPLICATE, queue.backlog, key, now)
+        if original is None and key != message.deduplication:  # sent before the scope became the message group
+            original = await tx.fetch_one(FIND_DUPLICATE, queue.backlog, message.deduplication, now)
         if original is not None:
             return original[0], original[1]
         visible_at = now + queue.delay
@@ -142,15 +141,14 @@ class FifoStorage:
         """Close a group from which messages were taken, until a moment."""
         await tx.execute(SET_GROUP, queue.backlog, group, until)
 
-    async def refresh(self, tx: Tx, queue: Queue, groups: Iterable[str], now: int) -> None:
+    async def refresh(self, tx: Tx, queue: Queue, groups: Iterable[str]) -> None:
         """Work out anew when groups open: their first messages have changed."""
         for group in groups:
-            rows = await tx.fetch(GROUP_HEAD, queue.backlog, group, MAXIMUM_BATCH)
-            open_at = group_opens_at([GroupMember(*row) for row in rows], now)
-            if open_at is None:
+            head = await tx.fetch_one(GROUP_HEAD, queue.backlog, group)
+            if head is None:
                 await tx.execute(FORGET_GROUP, queue.backlog, group)
             else:
-                await tx.execute(SET_GROUP, queue.backlog, group, open_at)
+                await tx.execute(SET_GROUP, queue.backlog, group, head[0])
 
     async def dead_letter(self, tx: Tx, target: Queue, messages: Sequence[Message], source_arn: str, now: int) -> None:
         """Move messages to a FIFO dead-letter queue: to the end of their groups there, with a new enqueue time."""

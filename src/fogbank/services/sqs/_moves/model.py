@@ -91,14 +91,15 @@ def write_handle(task_id: str, source_arn: str) -> str:
     return binascii.b2a_base64(document, newline=False).decode()
 
 
-def check_handle(handle: str) -> None:
-    """Refuse what is no task handle."""
+def source_of(handle: str) -> str:
+    """The source queue's ARN in a task handle; refuses what is no task handle."""
     try:
         document = msgspec.json.decode(binascii.a2b_base64(handle, strict_mode=True))
     except (ValueError, msgspec.DecodeError):
         document = None
     if not isinstance(document, dict) or document.keys() != {"taskId", "sourceArn"}:
         raise InvalidParameterValueError("Value for parameter TaskHandle is invalid.")
+    return str(document["sourceArn"])
 
 
 def queue_of(parameter: str, arn: str) -> QueueKey:
