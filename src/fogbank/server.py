@@ -66,8 +66,11 @@ class Server(Actor):
     # -- what the gateway's own paths do ------------------------------------------------------------------------
 
     async def reset(self) -> None:
-        """Empty everything."""
+        """Empty everything; the clock shows the machine's time again."""
         await self.cloud.reset()
+        if self.clock.offset:
+            await asyncio.to_thread(_keep_offset, self.config.data, 0.0)
+            await self.clock.restart()
 
     async def advance(self, seconds: float) -> float:
         """Move the clock forward, for good: a later start goes on from there. The time that it is then."""

@@ -38,6 +38,16 @@ async def test_a_system_clock_that_is_advanced_wakes_its_sleepers() -> None:
     assert clock.time() - before >= 86_400 * 31
 
 
+async def test_a_system_clock_that_is_restarted_shows_the_machines_time_and_wakes_its_sleepers() -> None:
+    clock = SystemClock()
+    await clock.advance(3600)
+    sleeping = asyncio.ensure_future(clock.sleep(3600))
+    await asyncio.sleep(0)
+    await clock.restart()
+    await asyncio.wait_for(sleeping, 5)
+    assert clock.offset == 0
+
+
 async def test_a_wait_tells_whether_its_future_came_before_the_deadline() -> None:
     clock = VirtualClock()
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
