@@ -60,7 +60,11 @@ class TestRoles:
         assert made["RoleId"].startswith("AROA")
         assert len(made["RoleId"]) == 21
         assert made["AssumeRolePolicyDocument"] == TRUST
-        assert iam.get_role(RoleName="r")["Role"] == made | {"RoleLastUsed": {}}
+        told = {"Description": "d", "MaxSessionDuration": 7200, "RoleLastUsed": {}}
+        assert not told.keys() & made.keys()
+        assert iam.get_role(RoleName="r")["Role"] == made | told
+        iam.update_role(RoleName="r", Description="still")
+        assert iam.get_role(RoleName="r")["Role"]["MaxSessionDuration"] == 7200
         iam.update_role(RoleName="r", Description="e", MaxSessionDuration=3600)
         found = iam.get_role(RoleName="r")["Role"]
         assert (found["Description"], found["MaxSessionDuration"]) == ("e", 3600)
@@ -83,7 +87,10 @@ class TestRoles:
         """Names and durations have the lengths, patterns and ranges of the model."""
         status, code, text = error(iam.create_role, RoleName="a b", AssumeRolePolicyDocument=json.dumps(TRUST))
         assert (status, code) == (400, "ValidationError")
-        assert "'roleName' failed to satisfy constraint" in text
+        assert text == (
+            "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the "
+            "following: +=,.@_-"
+        )
         assert error(iam.get_role)[1] == "ValidationError"
 
     def test_trust_policies(self, iam: Any, role: str) -> None:

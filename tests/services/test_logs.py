@@ -101,7 +101,8 @@ class TestGroups:
         found = logs.describe_log_groups(logGroupNamePrefix="app/00")["logGroups"]
         assert [group["logGroupName"] for group in found] == names[:7]
         (found,) = logs.describe_log_groups(logGroupNamePattern="the")["logGroups"]
-        assert set(found) == {"logGroupName", "creationTime", "arn"}
+        assert "storedBytes" not in found
+        assert "deletionProtectionEnabled" not in found
         listed = logs.list_log_groups(logGroupNamePattern="^app/001|other")["logGroups"]
         assert [group["logGroupName"] for group in listed] == ["app/001", "other"]
         both = error(logs.describe_log_groups, logGroupNamePrefix="a", logGroupNamePattern="b")
@@ -206,7 +207,7 @@ class TestStreams:
         assert len(logs.describe_log_streams(logGroupIdentifier=by_arn)["logStreams"]) == 4
         assert error(logs.describe_log_streams)[0] == "InvalidParameterException"
         twice = error(logs.describe_log_streams, logGroupName="g", logGroupIdentifier="g")
-        assert twice[0] == "InvalidParameterException"
+        assert twice == ("ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters.")
 
 
 class TestPut:

@@ -6,6 +6,7 @@
     ├── DeleteConflictError        409  something still belongs to what is to be deleted
     ├── LimitExceededError         409  a quota is used up
     ├── MalformedPolicyError       400  a policy document breaks the policy grammar
+    ├── AccessDeniedError          403  what is named is not told of, lest one could ask what exists
     ├── InvalidInputError          400  a value breaks a rule of the documentation
     └── IamValidationError         400  a value breaks the service model
 
@@ -54,6 +55,13 @@ class MalformedPolicyError(IamError):
     """A policy document breaks the policy grammar."""
 
     code = "MalformedPolicyDocumentException"
+
+
+class AccessDeniedError(IamError):
+    """What is named is not told of."""
+
+    code = "AccessDenied"
+    status = 403
 
 
 class InvalidInputError(IamError):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ MAX_POLICIES = 1500
 DEFAULT_MAX_SESSION = 3600
 
 _AWS_POLICY = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::aws:policy((?:/[\w.,+@=-]+)*/)([\w+=,.@-]{1,128})")
+_POLICY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
 _SPACE = re.compile(r"\s+")
 
 
@@ -176,15 +177,32 @@ def tags_of(tags: Sequence[Mapping[str, Any] | TagTypeDef], onto: Mapping[str, s
     keys = [tag["Key"].lower() for tag in tags]
     if len(keys) != len(set(keys)):
         raise InvalidInputError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-    if any(key.startswith("aws:") for key in keys):
-        raise InvalidInputError("Tag keys that start with aws: are reserved for AWS.")
+    _check_reserved(keys)
     merged = {key: value for key, value in (onto or {}).items() if key.lower() not in keys}
     merged |= {tag["Key"]: tag["Value"] for tag in tags}
-    if len(merged) > MAX_TAGS:
-        raise LimitExceededError(
-            f"The number of tags has reached the maximum limit. Maximum number of tags: {MAX_TAGS}"
-        )
-    return merged
+    return _limited(merged)
+
+
+def exact_tags_of(
+    tags: Sequence[Mapping[str, Any] | TagTypeDef], onto: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The same where keys that differ in case are different: the tags of policies and identity providers."""
+    added = {tag["Key"]: tag["Value"] for tag in tags}
+    if len(added) != len(tags):
+        raise InvalidInputError("Duplicate tag keys found.")
+    _check_reserved(added)
+    return _limited({**(onto or {}), **added})
+
+
+def _limited(tags: dict[str, str]) -> dict[str, str]:
+    if len(tags) > MAX_TAGS:
+        raise LimitExceededError("The number of tags has reached the maximum limit.")
+    return tags
+
+
+def _check_reserved(keys: Iterable[str]) -> None:
+    if any(key.lower().startswith("aws:") for key in keys):
+        raise InvalidInputError("Tag keys that start with aws: are reserved for AWS.")
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -210,6 +228,11 @@ def aws_policy(arn: str) -> Policy | None:
         updated_at=0,
         tags={},
     )
+
+
+def is_policy_arn(arn: str) -> bool:
+    """Whether an ARN is one that a managed policy could have."""
+    return _POLICY.fullmatch(arn) is not None
 
 
 def version_id(number: int) -> str:

@@ -2,6 +2,8 @@
 
     LogsError
     ├── InvalidParameterError     a value breaks the model's constraints or a rule of the documentation
+    ├── ExclusiveError            two parameters name one thing
+    ├── AccessDeniedError         the destination is another account's
     ├── ResourceNotFoundError     no such log group, stream, filter or policy
     ├── ResourceExistsError       a log group or stream of this name is there
     ├── LimitExceededError        a quota is used up
@@ -26,6 +28,27 @@ class InvalidParameterError(LogsError):
     """A value breaks the model's constraints or a rule of the documentation."""
 
     code = "InvalidParameterException"
+
+
+class ExclusiveError(LogsError):
+    """Two parameters name one thing."""
+
+    code = "ValidationException"
+
+
+class AccessDeniedError(LogsError):
+    """The destination is another account's."""
+
+    code = "AccessDeniedException"
+
+
+class NoSuchPolicyError(LogsError):
+    """No resource policy of this name."""
+
+    code = "ResourceNotFoundException"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Policy with name [{name}] does not exist.")
 
 
 class ResourceNotFoundError(LogsError):

@@ -20,6 +20,7 @@ from fogbank.services.sts.errors import AccessDeniedError, InvalidAuthorizationM
 from fogbank.services.sts.model import (
     Identity,
     Session,
+    carried_tags,
     new_token,
     packed_size,
     parse_role_arn,
@@ -73,10 +74,12 @@ class Sts(Service):
             arn=scope.global_arn("sts", f"assumed-role/{parts.name}/{name}"),
             user_id=f"{role['RoleId']}:{name}",
         )
-        kept = ("Policy", "PolicyArns", "Tags", "TransitiveTagKeys", "ExternalId", "SourceIdentity")
-        session = await self._start(identity, seconds, request, kept)
+        own = await self._session(call.principal.access_key)
+        details = _chosen(request, ("Policy", "PolicyArns", "ExternalId", "SourceIdentity"))
+        details |= carried_tags(request, {} if own is None else own.details)
+        session = await self._start(identity, seconds, request, details)
         return {
-            **_credentials(session),
+            **_credentials(session, request),
             "AssumedRoleUser": {"AssumedRoleId": identity.user_id, "Arn": identity.arn},
             "PackedPolicySize": packed,
             "SourceIdentity": request.get("SourceIdentity"),
@@ -89,7 +92,7 @@ class Sts(Service):
         if caller.is_session:
             raise AccessDeniedError("Cannot call GetSessionToken with session credentials")
         seconds = user_session_seconds(request.get("DurationSeconds"), caller)
-        return _credentials(await self._start(caller, seconds, request, ()))
+        return _credentials(await self._start(caller, seconds, request, {}), request)
 
     async def get_federation_token(self, call: Call, request: t.GetFederationTokenRequestTypeDef) -> Reply:
         """Temporary credentials for someone whom the caller vouches for."""
@@ -104,11 +107,12 @@ class Sts(Service):
             user_id=f"{caller.account}:{name}",
         )
         seconds = user_session_seconds(request.get("DurationSeconds"), caller)
-        session = await self._start(identity, seconds, request, ("Policy", "PolicyArns", "Tags"))
+        details = _chosen(request, ("Policy", "PolicyArns", "Tags"))
+        session = await self._start(identity, seconds, request, details)
         return {
-            **_credentials(session),
+            **_credentials(session, request),
             "FederatedUser": {"FederatedUserId": identity.user_id, "Arn": identity.arn},
-            "PackedPolicySize": packed,
+            "PackedPolicySize": packed or 0,
         }
 
     async def get_access_key_info(
@@ -179,7 +183,7 @@ class Sts(Service):
                 call.scope, "iam", "GetUser", {"UserName": used["UserName"]}, trace=call.trace
             )
         except ApiError as error:
-            if error.status != 404:
+            if error.status not in (403, 404):
                 raise
             return None
         found: Reply = user["User"]
@@ -205,7 +209,7 @@ class Sts(Service):
         return role
 
     async def _start(
-        self, identity: Identity, seconds: int, request: Mapping[str, Any], kept: Sequence[str]
+        self, identity: Identity, seconds: int, request: Mapping[str, Any], details: Mapping[str, Any]
     ) -> Session:
         """Make and store a session."""
         ids, now = self.kit.ids, int(self.kit.clock.time())
@@ -216,7 +220,7 @@ class Sts(Service):
             identity=identity,
             created_at=now,
             expires_at=now + seconds,
-            details={name: request[name] for name in kept if name in request},
+            details=details,
         )
 
         async def body(tx: Tx) -> None:
@@ -226,17 +230,26 @@ class Sts(Service):
         return session
 
 
-def _credentials(session: Session) -> Reply:
-    return {
+def _credentials(session: Session, request: Mapping[str, Any]) -> Reply:
+    """The credentials. Who asks for a size of the token is told its size; recorded replies to others do not
+    have it.
+    """
+    reply: Reply = {
         "Credentials": {
             "AccessKeyId": session.access_key,
             "SecretAccessKey": session.secret,
             "SessionToken": session.token,
             "Expiration": float(session.expires_at),
-        },
-        "SessionTokenSize": len(session.token),
-        "SessionTokenUtilization": token_utilization(session.token),
+        }
     }
+    if "MinimumSessionTokenSize" in request:
+        reply["SessionTokenSize"] = len(session.token)
+        reply["SessionTokenUtilization"] = token_utilization(session.token)
+    return reply
+
+
+def _chosen(request: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: request[name] for name in names if name in request}
 
 
 def _refuse_parameters(operation: str, request: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ StsError
 ├── AccessDeniedError            403  the role is not there, or the caller may not do this
 ├── StsValidationError           400  a value breaks the model or a rule of the documentation
 ├── MalformedPolicyError         400  a session policy is not JSON
+├── InvalidValueError            400  session tags contradict each other
 ├── PackedPolicyTooLargeError    400  session policies and tags together are too large
 └── InvalidAuthorizationMessageError  400  an encoded message that this service did not make
 """
@@ -28,6 +29,12 @@ class StsValidationError(StsError):
     """A value breaks the model or a rule of the documentation."""
 
     code = "ValidationError"
+
+
+class InvalidValueError(StsError):
+    """Session tags contradict each other."""
+
+    code = "InvalidParameterValue"
 
 
 class MalformedPolicyError(StsError):

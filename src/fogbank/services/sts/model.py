@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.services.sts.errors import MalformedPolicyError, PackedPolicyTooLargeError, StsValidationError
+from fogbank.services.sts.errors import (
+    InvalidValueError,
+    MalformedPolicyError,
+    PackedPolicyTooLargeError,
+    StsValidationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,12 +126,30 @@ def packed_size(request: Mapping[str, Any]) -> int | None:
         raise StsValidationError(f"No more than {MAX_POLICY_ARNS} policy ARNs can be passed.")
     keys = [tag["Key"].lower() for tag in tags]
     if len(keys) != len(set(keys)):
-        raise StsValidationError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+        raise InvalidValueError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    if any(key.lower() not in keys for key in request.get("TransitiveTagKeys", [])):
+        raise InvalidValueError("The specified transitive tag key must be included in the requested tags.")
     text = len(policy or "") + sum(map(len, arns))
     if text > MAX_POLICY_TEXT:
         raise PackedPolicyTooLargeError("Packed size of session policies consumes more than 100% of allotted space.")
     size = text + sum(len(tag["Key"]) + len(tag["Value"]) for tag in tags)
     return max(1, min(100, size * 100 // MAX_POLICY_TEXT))
+
+
+def carried_tags(request: Mapping[str, Any], caller: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The session tags of a role that is assumed with the credentials of a session: the request's, and those
+    that the session hands on, which cannot be set again.
+    """
+    handed_on = {key.lower() for key in caller.get("TransitiveTagKeys", [])}
+    tags, keys = request.get("Tags", []), request.get("TransitiveTagKeys", [])
+    if any(tag["Key"].lower() in handed_on for tag in tags):
+        raise InvalidValueError(
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key "
+            "from the calling session."
+        )
+    inherited = [tag for tag in caller.get("Tags", []) if tag["Key"].lower() in handed_on]
+    found = {"Tags": [*inherited, *tags], "TransitiveTagKeys": [*caller.get("TransitiveTagKeys", []), *keys]}
+    return {name: value for name, value in found.items() if value}
 
 
 def _check_policy(text: str) -> None:

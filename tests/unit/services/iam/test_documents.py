@@ -29,7 +29,7 @@ def document(*statements: Any, **more: Any) -> str:
     [
         STATEMENT,
         {"Sid": "A1", "Effect": "Deny", "NotAction": ["*"], "NotResource": ["arn:aws:s3:::b/*"]},
-        STATEMENT | {"Resource": ["arn:aws:sqs:us-east-1:000000000000:q", "arn:aws:s3:::*", "arn:*:*:*:*:*"]},
+        STATEMENT | {"Resource": ["arn:aws:sqs:us-east-1:000000000000:q", "arn:aws:s3:::*", "arn:*:s3:*:*:*"]},
         STATEMENT | {"Condition": {"StringEquals": {"aws:RequestedRegion": ["us-east-1"]}}},
         STATEMENT | {"Action": ["logs:*", "execute-api:Invoke"]},
     ],
@@ -55,7 +55,7 @@ def test_policies_that_are_taken(statement: dict[str, Any]) -> None:
             "Policy document must be version 2012-10-17 or greater.",
         ),
         (json.dumps({"Statement": STATEMENT}), "Policy document must be version 2012-10-17 or greater."),
-        (document(STATEMENT | {"Effect": "allow"}), "Syntax errors in policy."),
+        (document(STATEMENT | {"Effect": "allow"}), "The policy failed legacy parsing"),
         (document(STATEMENT | {"Extra": 1}), "Syntax errors in policy."),
         (document(STATEMENT | {"NotAction": "*"}), "Syntax errors in policy."),
         (document(STATEMENT | {"Action": 7}), "Syntax errors in policy."),
@@ -75,7 +75,47 @@ def test_policies_that_are_taken(statement: dict[str, Any]) -> None:
             document(STATEMENT | {"Resource": "arn:oops:s3:::b"}),
             'Partition "oops" is not valid for resource "arn:oops:s3:::b".',
         ),
-        (document(STATEMENT | {"Resource": "arn:aws:s3"}), "The policy failed legacy parsing"),
+        (document(STATEMENT | {"Resource": "arn:aws:sqs::q"}), "The policy failed legacy parsing"),
+        (document(STATEMENT | {"Resource": "arn:aws:::x:y"}), "The policy failed legacy parsing"),
+        (
+            document(STATEMENT | {"Resource": "x:oops"}),
+            'Partition "oops" is not valid for resource "arn:oops:*:*:*:*".',
+        ),
+        (
+            document(STATEMENT | {"Resource": "arn:aws"}),
+            "Resource vendor must be fully qualified and cannot contain regexes.",
+        ),
+        (
+            document(STATEMENT | {"Resource": "arn:aws:s3:eu-west-1::b"}),
+            "Resource arn:aws:s3:eu-west-1::b can not contain region information.",
+        ),
+        (
+            document(STATEMENT | {"Resource": "arn:aws:iam:eu-west-1:000000000000:role/r"}),
+            "IAM resource arn:aws:iam:eu-west-1:000000000000:role/r cannot contain region information.",
+        ),
+        (
+            document(STATEMENT | {"Resource": "arn:aws:iam::000000000000:thing/r"}),
+            (
+                'IAM resource path must either be "*", root, or start with user/, federated-user/, role/, group/, '
+                "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, "
+                "access-report/."
+            ),
+        ),
+        (document(STATEMENT, Id=[]), "Syntax errors in policy."),
+        (document(STATEMENT | {"Condition": {"Near": {"a": "b"}}}), "Syntax errors in policy."),
+        (document(STATEMENT | {"Condition": {"Bool": {"a": {}}}}), "Syntax errors in policy."),
+        # of several faults, the first in IAM's order
+        (document(STATEMENT | {"Resource": "x", "Action": "y"}), 'Resource x must be in ARN format or "*".'),
+        (document({"Effect": "Allow", "Action": "y"}), "Policy statement must contain resources."),
+        (document({"Effect": "allow"}), "The policy failed legacy parsing"),
+        (
+            json.dumps({"Statement": STATEMENT | {"Effect": "allow"}}),
+            "Policy document must be version 2012-10-17 or greater.",
+        ),
+        (
+            document(STATEMENT | {"Sid": "a"}, {"Sid": "a", "Effect": "Deny"}),
+            "Statement IDs (SID) in a single policy must be unique.",
+        ),
         (
             document(STATEMENT | {"Sid": "a"}, STATEMENT | {"Sid": "a"}),
             "Statement IDs (SID) in a single policy must be unique.",
@@ -87,6 +127,52 @@ def test_policies_that_are_refused(text: str, message: str) -> None:
     with pytest.raises(MalformedPolicyError) as caught:
         check_identity_policy(text)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("date", ["2024-02-03T04:05:06Z", "2024-1", "1700000000", "-5", "20240203T04:05+01", "${d}"])
+def test_dates_that_are_taken(date: str) -> None:
+    """Dates as in ISO 8601, and seconds since the epoch."""
+    check_identity_policy(document(STATEMENT | {"Condition": {"DateLessThanIfExists": {"aws:CurrentTime": [date]}}}))
+
+
+@pytest.mark.parametrize(
+    "date", ["", "soon", "2024-13", "2024-02-03T04:05:06.1234567890Z", "2024-02-03T04+1", str(1 << 63)]
+)
+def test_dates_that_are_refused(date: str) -> None:
+    """No such month, more digits than nanoseconds, half an hour's offset, past what 64 bits hold."""
+    with pytest.raises(MalformedPolicyError, match="The policy failed legacy parsing"):
+        check_identity_policy(document(STATEMENT | {"Condition": {"DateGreaterThan": {"aws:CurrentTime": date}}}))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {},
+        {"Near": {}},
+        {"Bool": {"a": []}},
+        {"ForAnyValue:StringLikeIfExists": {"a": ["b", "c"]}},
+        {"Null": {"a": True}},
+    ],
+)
+def test_conditions_that_are_taken(condition: dict[str, Any]) -> None:
+    """Known operators with texts, numbers and booleans; any operator without keys."""
+    check_identity_policy(document(STATEMENT | {"Condition": condition}))
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:sqs",
+        "arn:aws:s3:eu-west-1:000000000000:accesspoint/a",
+        "arn:aws:iam::*:user/${aws:username}",
+        "arn:aws:iam::000000000000:ro*",
+        "arn:aws:iam::000000000000:root",
+        "arn:aws:ec2:region:account-id:instance/*",
+    ],
+)
+def test_resources_that_are_taken(resource: str) -> None:
+    """ARNs in full, cut short after the service, or with wildcards."""
+    check_identity_policy(document(STATEMENT | {"Resource": resource}))
 
 
 def test_sids_are_alphanumeric() -> None:

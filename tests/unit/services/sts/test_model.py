@@ -6,11 +6,12 @@ import pytest
 
 from fogbank.core.ids import Ids
 from fogbank.core.scope import Scope
-from fogbank.services.sts.errors import StsValidationError
+from fogbank.services.sts.errors import InvalidValueError, StsValidationError
 from fogbank.services.sts.model import (
     HOUR,
     Identity,
     RoleArn,
+    carried_tags,
     new_token,
     packed_size,
     parse_role_arn,
@@ -59,10 +60,28 @@ def test_packed_sizes() -> None:
     """A percentage of the room; nothing where nothing was passed."""
     assert packed_size({}) is None
     assert packed_size({"Tags": [{"Key": "a", "Value": "b"}]}) == 1
-    with pytest.raises(StsValidationError, match="Duplicate tag keys"):
+    with pytest.raises(InvalidValueError, match="Duplicate tag keys"):
         packed_size({"Tags": [{"Key": "a", "Value": ""}, {"Key": "A", "Value": ""}]})
+    with pytest.raises(InvalidValueError, match="must be included in the requested tags"):
+        packed_size({"Tags": [{"Key": "a", "Value": ""}], "TransitiveTagKeys": ["b"]})
     with pytest.raises(StsValidationError, match="No more than 10"):
         packed_size({"PolicyArns": [{"arn": "x"}] * 11})
+
+
+def test_tags_that_a_session_hands_on() -> None:
+    """They come with the next role's session and cannot be set again, however they are spelt."""
+    caller = {
+        "Tags": [{"Key": "Team", "Value": "a"}, {"Key": "own", "Value": "b"}],
+        "TransitiveTagKeys": ["Team"],
+    }
+    added = [{"Key": "more", "Value": "c"}]
+    assert carried_tags({"Tags": added}, caller) == {
+        "Tags": [{"Key": "Team", "Value": "a"}, *added],
+        "TransitiveTagKeys": ["Team"],
+    }
+    assert carried_tags({}, {}) == {}
+    with pytest.raises(InvalidValueError, match="conflicts with a transitive tag key from the calling session"):
+        carried_tags({"Tags": [{"Key": "TEAM", "Value": "x"}]}, caller)
 
 
 def test_tokens() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fogbank.services.iam import storage
 from fogbank.services.iam._api.service import (
     IamService,
+    attachable,
     check_policy_arn,
     encode_document,
     lacking,
@@ -15,7 +16,6 @@ from fogbank.services.iam._api.service import (
     policy_of,
     seconds,
     tag_page,
-    with_tags,
     without_tags,
 )
 from fogbank.services.iam._documents import check_identity_policy
@@ -34,9 +34,9 @@ from fogbank.services.iam.model import (
     Version,
     aws_policy,
     check_managed_size,
+    exact_tags_of,
     quota,
     tag_list,
-    tags_of,
     version_id,
     version_number,
 )
@@ -69,7 +69,7 @@ class PolicyOperations(IamService):
             last_version=1,
             created_at=now,
             updated_at=now,
-            tags=tags_of(request.get("Tags", [])),
+            tags=exact_tags_of(request.get("Tags", [])),
         )
 
         async def body(tx: Tx) -> Reply:
@@ -79,7 +79,7 @@ class PolicyOperations(IamService):
                 raise EntityAlreadyExistsError(
                     f"A policy called {name} already exists. Duplicate names are not allowed."
                 )
-            return await _describe(tx, account, policy, full=True)
+            return await _describe(tx, account, policy) | {"Tags": tag_list(policy.tags) or None}
 
         return {"Policy": await self.kit.storage.transact(body)}
 
@@ -89,7 +89,9 @@ class PolicyOperations(IamService):
         check_policy_arn(arn)
 
         async def body(tx: Tx) -> Reply:
-            return await _describe(tx, call.scope.account, await policy_of(tx, arn), full=True)
+            policy = await policy_of(tx, arn)
+            described = await _describe(tx, call.scope.account, policy)
+            return described | {"Description": policy.description, "Tags": tag_list(policy.tags)}
 
         return {"Policy": await self.kit.storage.read(body)}
 
@@ -105,11 +107,7 @@ class PolicyOperations(IamService):
             if scope != "Local":
                 arns = await storage.list_attached_arns(tx, account)
                 policies += [policy for policy in map(aws_policy, sorted(arns)) if policy is not None]
-            return [
-                await _describe(tx, account, policy, full=False)
-                for policy in policies
-                if policy.path.startswith(prefix)
-            ]
+            return [await _describe(tx, account, policy) for policy in policies if policy.path.startswith(prefix)]
 
         found = await self.kit.storage.read(body)
         if request.get("OnlyAttached") or usage == "PermissionsPolicy":
@@ -151,7 +149,9 @@ class PolicyOperations(IamService):
         now, default = self.kit.clock.millis(), request.get("SetAsDefault", False)
 
         async def body(tx: Tx) -> Version:
-            policy = await _own_policy(tx, arn)
+            policy = await storage.find_policy(tx, arn)
+            if policy is None:
+                raise NoSuchEntityError(f"Policy {arn} does not exist or is not attachable.")
             if len(await storage.list_versions(tx, arn)) >= MAX_VERSIONS:
                 raise LimitExceededError(
                     f"A managed policy can have up to {MAX_VERSIONS} versions. Before you create a new version, you "
@@ -175,8 +175,7 @@ class PolicyOperations(IamService):
             raise lacking(f"the documents of AWS managed policies ({arn})")
 
         async def body(tx: Tx) -> Reply:
-            policy = await _own_policy(tx, arn)
-            version = await _version_of(tx, policy, request["VersionId"])
+            policy, version = await _version_of(tx, arn, request["VersionId"])
             shape = _describe_version(version, is_default=version.number == policy.default_version)
             return shape | {"Document": encode_document(version.document)}
 
@@ -212,8 +211,7 @@ class PolicyOperations(IamService):
         now = self.kit.clock.millis()
 
         async def body(tx: Tx) -> None:
-            policy = await _own_policy(tx, arn)
-            version = await _version_of(tx, policy, request["VersionId"])
+            policy, version = await _version_of(tx, arn, request["VersionId"])
             await storage.update_policy(tx, replace(policy, default_version=version.number, updated_at=now))
 
         await self.kit.storage.transact(body)
@@ -225,8 +223,7 @@ class PolicyOperations(IamService):
         check_policy_arn(arn)
 
         async def body(tx: Tx) -> None:
-            policy = await _own_policy(tx, arn)
-            version = await _version_of(tx, policy, request["VersionId"])
+            policy, version = await _version_of(tx, arn, request["VersionId"])
             if version.number == policy.default_version:
                 raise DeleteConflictError("Cannot delete the default version of a policy.")
             await storage.delete_version(tx, arn, version.number)
@@ -242,7 +239,7 @@ class PolicyOperations(IamService):
         boundary = request.get("PolicyUsageFilter") == "PermissionsBoundary"
 
         async def body(tx: Tx) -> list[Entity]:
-            await policy_of(tx, arn)
+            await attachable(tx, arn)
             listing = storage.list_bounded_by if boundary else storage.list_attached_to
             return await listing(tx, account, arn)
 
@@ -268,7 +265,7 @@ class PolicyOperations(IamService):
 
     async def tag_policy(self, call: Call, request: t.TagPolicyRequestTypeDef) -> Reply:  # noqa: ARG002
         """Add or replace a managed policy's tags."""
-        await self._change_tags(request["PolicyArn"], lambda tags: with_tags(request, tags))
+        await self._change_tags(request["PolicyArn"], lambda tags: exact_tags_of(request["Tags"], tags))
         return {}
 
     async def untag_policy(self, call: Call, request: t.UntagPolicyRequestTypeDef) -> Reply:  # noqa: ARG002
@@ -284,7 +281,7 @@ class PolicyOperations(IamService):
         async def body(tx: Tx) -> Policy:
             return await policy_of(tx, arn)
 
-        return tag_page(request, (await self.kit.storage.read(body)).tags)
+        return tag_page(request, (await self.kit.storage.read(body)).tags, exact=True)
 
     async def _change_tags(self, arn: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
         check_policy_arn(arn)
@@ -303,16 +300,19 @@ async def _own_policy(tx: Tx, arn: str) -> Policy:
     return policy
 
 
-async def _version_of(tx: Tx, policy: Policy, text: str) -> Version:
-    number = version_number(text)
-    for version in await storage.list_versions(tx, policy.arn):
-        if version.number == number:
-            return version
-    raise NoSuchEntityError(f"Policy {policy.arn} version {text} does not exist or is not attachable.")
+async def _version_of(tx: Tx, arn: str, text: str) -> tuple[Policy, Version]:
+    """A policy and one of its versions. AWS tells alike that the one or the other is not there."""
+    policy, number = await storage.find_policy(tx, arn), version_number(text)
+    if policy is not None:
+        for version in await storage.list_versions(tx, arn):
+            if version.number == number:
+                return policy, version
+    raise NoSuchEntityError(f"Policy {arn} version {text} does not exist or is not attachable.")
 
 
-async def _describe(tx: Tx, account: str, policy: Policy, *, full: bool) -> Reply:
-    shape: Reply = {
+async def _describe(tx: Tx, account: str, policy: Policy) -> Reply:
+    """What a listing tells of a policy."""
+    return {
         "PolicyName": policy.name,
         "PolicyId": policy.id,
         "Arn": policy.arn,
@@ -324,10 +324,6 @@ async def _describe(tx: Tx, account: str, policy: Policy, *, full: bool) -> Repl
         "CreateDate": seconds(policy.created_at),
         "UpdateDate": seconds(policy.updated_at),
     }
-    if full:
-        shape["Description"] = policy.description
-        shape["Tags"] = tag_list(policy.tags)
-    return shape
 
 
 def _describe_version(version: Version, *, is_default: bool) -> Reply:

@@ -16,7 +16,7 @@ from fogbank.services.iam._api.service import (
     without_tags,
 )
 from fogbank.services.iam.errors import DeleteConflictError, NoSuchEntityError
-from fogbank.services.iam.model import Entity, Kind, quota, tags_of
+from fogbank.services.iam.model import Entity, Kind, quota, tag_list, tags_of
 
 if TYPE_CHECKING:
     from types_boto3_iam import type_defs as t
@@ -43,7 +43,8 @@ class ProfileOperations(IamService):
             tags=tags_of(request.get("Tags", [])),
         )
         await self.create_entity(call, profile)
-        return {"InstanceProfile": describe_profile(call.scope, profile, [])}
+        described = describe_profile(call.scope, profile, [])
+        return {"InstanceProfile": described | {"Tags": tag_list(profile.tags) or None}}
 
     async def get_instance_profile(self, call: Call, request: t.GetInstanceProfileRequestTypeDef) -> Reply:
         """An instance profile and its role."""
@@ -51,7 +52,7 @@ class ProfileOperations(IamService):
 
         async def body(tx: Tx) -> Reply:
             profile = await entity_of(tx, account, Kind.PROFILE, name)
-            return await _describe(tx, call, profile)
+            return await _describe(tx, call, profile) | {"Tags": tag_list(profile.tags)}
 
         return {"InstanceProfile": await self.kit.storage.read(body)}
 
@@ -118,7 +119,7 @@ class ProfileOperations(IamService):
             await entity_of(tx, account, Kind.PROFILE, name)
             await entity_of(tx, account, Kind.ROLE, role)
             if not await storage.remove_member(tx, account, Kind.PROFILE, name, role):
-                raise NoSuchEntityError(f"Role {role} is not in instance profile {name}.")
+                raise NoSuchEntityError(f"Role {role} in Instance Profile {name} cannot be found.")
 
         await self.kit.storage.transact(body)
         return {}

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from fogbank.services.iam import storage
 from fogbank.services.iam._api.service import (
     IamService,
-    attachable,
+    check_boundary,
+    describe_listed_role,
     describe_role,
     entity_of,
+    role_extras,
     tag_page,
     with_tags,
     without_tags,
@@ -47,26 +49,26 @@ class RoleOperations(IamService):
             tags=tags_of(request.get("Tags", [])),
         )
         await self.create_entity(call, role)
-        return {"Role": describe_role(call.scope, role)}
+        return {"Role": describe_role(call.scope, role) | role_extras(role)}
 
     async def get_role(self, call: Call, request: t.GetRoleRequestTypeDef) -> Reply:
         """A role, with all that is known of it."""
         role = await self.read_entity(call, Kind.ROLE, request["RoleName"])
-        return {"Role": describe_role(call.scope, role) | {"RoleLastUsed": {}}}
+        return {"Role": describe_listed_role(call.scope, role) | role_extras(role) | {"RoleLastUsed": {}}}
 
     async def list_roles(self, call: Call, request: t.ListRolesRequestTypeDef) -> Reply:
         """List the roles below a path."""
         roles, end = await self.list_page(call, Kind.ROLE, request)
-        return {"Roles": [describe_role(call.scope, role, full=False) for role in roles], **end}
+        return {"Roles": [describe_listed_role(call.scope, role) for role in roles], **end}
 
     async def update_role(self, call: Call, request: t.UpdateRoleRequestTypeDef) -> Reply:
-        """Change a role's description and longest session. What is not given is set back, as on AWS."""
+        """Change a role's description and longest session; what is not given stays."""
 
         def change(role: Entity) -> Entity:
             return replace(
                 role,
                 description=request.get("Description", role.description),
-                max_session=request.get("MaxSessionDuration", DEFAULT_MAX_SESSION),
+                max_session=request.get("MaxSessionDuration", role.max_session),
             )
 
         await self.change_entity(call, Kind.ROLE, request["RoleName"], change)
@@ -77,7 +79,8 @@ class RoleOperations(IamService):
         role = await self.change_entity(
             call, Kind.ROLE, request["RoleName"], lambda role: replace(role, description=request["Description"])
         )
-        return {"Role": describe_role(call.scope, role)}
+        described = describe_role(call.scope, role) | {"Description": role.description}
+        return {"Role": described | role_extras(role)}
 
     async def update_assume_role_policy(self, call: Call, request: t.UpdateAssumeRolePolicyRequestTypeDef) -> Reply:
         """Replace a role's trust policy."""
@@ -127,7 +130,7 @@ class RoleOperations(IamService):
         async def body(tx: Tx) -> None:
             entity = await entity_of(tx, account, kind, name)
             if arn is not None:
-                await attachable(tx, arn)
+                await check_boundary(tx, arn)
             await storage.update_entity(tx, account, replace(entity, boundary=arn))
 
         await self.kit.storage.transact(body)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from fogbank.core.errors import NotImplementedByFogbank
+from fogbank.core.models import StringShape
 from fogbank.core.paging import InvalidTokenError, cut_page, decode_token, encode_token
-from fogbank.core.validation import describe
+from fogbank.core.validation import Constraint, describe
 from fogbank.services.iam import storage
-from fogbank.services.iam.errors import IamValidationError, NoSuchEntityError
+from fogbank.services.iam.errors import IamValidationError, InvalidInputError, NoSuchEntityError
 from fogbank.services.iam.model import (
     RULES,
     Entity,
     Kind,
     Policy,
     aws_policy,
+    is_policy_arn,
     missing,
     quota,
     tag_list,
@@ -36,6 +39,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PATTERN_TEXTS = {
+    r"[\w+=,.@-]+": "The specified value for {} is invalid. "
+    "It must contain only alphanumeric characters and/or the following: +=,.@_-",
+    r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)": "The specified value for {} is invalid. "
+    "It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+}
+"""What IAM says of names and paths that break these patterns of the model. The former is widely reported, the
+latter was recorded by the LocalStack project's validated suite."""
+_TAG_KEY = "tagKeyType"
+_TAG_KEY_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"
+"""Of lists of tag keys AWS tells one constraint more than of other lists; recorded by the LocalStack project's
+validated suite."""
+
 
 class IamService(Service):
     """The part of the service that every group of operations builds on."""
@@ -44,8 +60,17 @@ class IamService(Service):
     is_global = True
 
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:  # noqa: ARG002
-        """IAM calls what breaks its model `ValidationError`."""
-        return IamValidationError(describe(problems))
+        """IAM calls what breaks its model `ValidationError`, and does not repeat the values. Names and paths
+        have texts of their own, which come after the rest.
+        """
+        worded = [_PATTERN_TEXTS.get(_pattern(problem), "") for problem in problems]
+        if all(worded):
+            return IamValidationError(worded[0].format(problems[0].where))
+        problems = [problem for problem, own in zip(problems, worded, strict=True) if not own]
+        text = describe([replace(problem, sensitive=True) for problem in problems])
+        if any(problem.shape.name == _TAG_KEY for problem in problems):
+            text = text.replace(_TAG_KEY_PATTERN + "]", _TAG_KEY_PATTERN + ", Member must not be null]")
+        return IamValidationError(text)
 
     async def create_entity(self, call: Call, entity: Entity) -> None:
         """Store a new entity, if the name is free and the quota allows."""
@@ -54,7 +79,7 @@ class IamService(Service):
 
         async def body(tx: Tx) -> None:
             if entity.boundary is not None:
-                await attachable(tx, entity.boundary)
+                await check_boundary(tx, entity.boundary)
             if await storage.count_entities(tx, account, entity.kind) >= rules.quota:
                 raise quota(rules.quota_name, rules.quota)
             if not await storage.insert_entity(tx, account, entity):
@@ -96,6 +121,13 @@ class IamService(Service):
         return RULES[kind].id_prefix + self.kit.ids.code(17)
 
 
+def _pattern(problem: Problem) -> str:
+    """The pattern that a value breaks; empty for any other problem."""
+    if problem.constraint is not Constraint.PATTERN or not isinstance(problem.shape, StringShape):
+        return ""
+    return problem.shape.pattern or ""
+
+
 async def entity_of(tx: Tx, account: str, kind: Kind, name: str) -> Entity:
     """The entity of a name; `NoSuchEntityError` if there is none."""
     entity = await storage.find_entity(tx, account, kind, name)
@@ -121,10 +153,18 @@ async def attachable(tx: Tx, arn: str) -> Policy:
     return policy
 
 
+async def check_boundary(tx: Tx, arn: str) -> None:
+    """A boundary is a managed policy that is there."""
+    if not is_policy_arn(arn):
+        raise InvalidInputError(f"ARN {arn} is not valid.")
+    if (aws_policy(arn) or await storage.find_policy(tx, arn)) is None:
+        raise NoSuchEntityError(f"Scope ARN: {arn} does not exist or is not attachable.")
+
+
 def check_policy_arn(arn: str) -> None:
     """An ARN has at least the form of one."""
     if not arn.startswith("arn:"):
-        raise IamValidationError(f"Invalid ARN:  Could not be parsed!: {arn}")
+        raise IamValidationError(f"ARN {arn} is not valid.")
 
 
 def page(request: Mapping[str, Any], items: Sequence[T], key: Callable[[T], str]) -> tuple[Sequence[T], Reply]:
@@ -145,9 +185,15 @@ def page(request: Mapping[str, Any], items: Sequence[T], key: Callable[[T], str]
     return found, end
 
 
-def tag_page(request: Mapping[str, Any], tags: Mapping[str, str]) -> Reply:
-    """A page of tags, by their keys."""
-    found, end = page(request, sorted(tags.items()), lambda tag: tag[0])
+def tag_page(request: Mapping[str, Any], tags: Mapping[str, str], *, exact: bool = False) -> Reply:
+    """A page of tags, by their keys; `exact` ones are told shortest key first, as AWS is recorded to tell a
+    policy's.
+    """
+
+    def order(tag: tuple[str, str]) -> str:
+        return f"{len(tag[0]):04d}{tag[0]}" if exact else tag[0]
+
+    found, end = page(request, sorted(tags.items(), key=order), order)
     return {"Tags": tag_list(dict(found)), **end}
 
 
@@ -176,22 +222,26 @@ def boundary_shape(arn: str | None) -> Reply | None:
     return None if arn is None else {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}
 
 
-def describe_role(scope: Scope, role: Entity, *, full: bool = True) -> Reply:
-    """`Role`; listings leave out tags, boundary and last use."""
-    shape: Reply = {
+def describe_role(scope: Scope, role: Entity) -> Reply:
+    """What is told of a role wherever it is told: in an instance profile, no more."""
+    return {
         "Path": role.path,
         "RoleName": role.name,
         "RoleId": role.id,
         "Arn": role.arn(scope),
         "CreateDate": seconds(role.created_at),
         "AssumeRolePolicyDocument": encode_document(role.trust_policy or ""),
-        "Description": role.description,
-        "MaxSessionDuration": role.max_session,
     }
-    if full:
-        shape["PermissionsBoundary"] = boundary_shape(role.boundary)
-        shape["Tags"] = tag_list(role.tags) or None
-    return shape
+
+
+def describe_listed_role(scope: Scope, role: Entity) -> Reply:
+    """`Role` in a listing: without tags, boundary and last use."""
+    return describe_role(scope, role) | {"Description": role.description, "MaxSessionDuration": role.max_session}
+
+
+def role_extras(role: Entity) -> Reply:
+    """What a listing does not tell."""
+    return {"PermissionsBoundary": boundary_shape(role.boundary), "Tags": tag_list(role.tags) or None}
 
 
 def describe_user(scope: Scope, user: Entity, *, full: bool = True) -> Reply:
@@ -221,15 +271,14 @@ def describe_group(scope: Scope, group: Entity) -> Reply:
 
 
 def describe_profile(scope: Scope, profile: Entity, roles: Sequence[Entity]) -> Reply:
-    """`InstanceProfile`."""
+    """`InstanceProfile`, without its tags."""
     return {
         "Path": profile.path,
         "InstanceProfileName": profile.name,
         "InstanceProfileId": profile.id,
         "Arn": profile.arn(scope),
         "CreateDate": seconds(profile.created_at),
-        "Roles": [describe_role(scope, role, full=False) for role in roles],
-        "Tags": tag_list(profile.tags) or None,
+        "Roles": [describe_role(scope, role) for role in roles],
     }
 
 

@@ -19,7 +19,7 @@ from fogbank.services.iam._api.service import (
     with_tags,
     without_tags,
 )
-from fogbank.services.iam.errors import DeleteConflictError, IamValidationError, NoSuchEntityError
+from fogbank.services.iam.errors import AccessDeniedError, DeleteConflictError, IamValidationError, NoSuchEntityError
 from fogbank.services.iam.model import (
     MAX_ACCESS_KEYS,
     MAX_GROUPS_PER_USER,
@@ -226,14 +226,13 @@ class UserOperations(RoleOperations):
         return {}
 
     async def remove_user_from_group(self, call: Call, request: t.RemoveUserFromGroupRequestTypeDef) -> Reply:
-        """Take a user out of a group."""
+        """Take a user out of a group; not being in it changes nothing."""
         account, name, user = call.scope.account, request["GroupName"], request["UserName"]
 
         async def body(tx: Tx) -> None:
-            await entity_of(tx, account, Kind.GROUP, name)
             await entity_of(tx, account, Kind.USER, user)
-            if not await storage.remove_member(tx, account, Kind.GROUP, name, user):
-                raise NoSuchEntityError(f"User {user} is not in group {name}.")
+            await entity_of(tx, account, Kind.GROUP, name)
+            await storage.remove_member(tx, account, Kind.GROUP, name, user)
 
         await self.kit.storage.transact(body)
         return {}
@@ -310,7 +309,10 @@ class UserOperations(RoleOperations):
         """
         key = await self._key(request["AccessKeyId"])
         if key is None or key.account != call.scope.account:
-            raise NoSuchEntityError(f"The Access Key with id {request['AccessKeyId']} cannot be found.")
+            raise AccessDeniedError(
+                f"User: {await self._caller_arn(call)} is not authorized to perform iam:GetAccessKeyLastUsed on "
+                f"resource: access key {request['AccessKeyId']}"
+            )
         return {"UserName": key.user, "AccessKeyLastUsed": {"ServiceName": "N/A", "Region": "N/A"}}
 
     async def find_credentials(self, access_key: str) -> Credentials | None:
@@ -337,6 +339,11 @@ class UserOperations(RoleOperations):
         """The user whose access key signed the request; `None` for any other."""
         key = await self._key(call.principal.access_key)
         return key.user if key is not None and key.account == call.scope.account else None
+
+    async def _caller_arn(self, call: Call) -> str:
+        """Whom the access key that signed the request stands for."""
+        known = await self.find_credentials(call.principal.access_key)
+        return call.scope.global_arn("iam", "root") if known is None else known.arn
 
     async def _named(self, call: Call, request: Mapping[str, Any]) -> str:
         """The user that a request names, or else who signed it."""

@@ -21,6 +21,7 @@ from fogbank.services.logs._api.service import (
 )
 from fogbank.services.logs._patterns import compile_pattern
 from fogbank.services.logs.errors import (
+    AccessDeniedError,
     InvalidOperationError,
     InvalidParameterError,
     LimitExceededError,
@@ -144,7 +145,7 @@ class FilterOperations(LogsService):
         refuse_parameters("PutSubscriptionFilter", request, unknown)
         name, text, destination = request["filterName"], request["filterPattern"], request["destinationArn"]
         filter_pattern(text)
-        _check_destination(destination, call.scope)
+        _check_destination(destination, call.scope, with_role="roleArn" in request)
         if "roleArn" in request:
             raise InvalidParameterError("destinationArn for vendor lambda cannot be used with roleArn")
         await self._check_function(call, destination)
@@ -219,13 +220,15 @@ def _check_class(group: Group, what: str) -> None:
         raise InvalidOperationError(f"{what} are not supported for log groups of class {group.group_class}.")
 
 
-def _check_destination(text: str, scope: Scope) -> None:
+def _check_destination(text: str, scope: Scope, *, with_role: bool) -> None:
     try:
         arn = Arn.parse(text)
     except MalformedArnError:
         raise InvalidParameterError(
             "PutSubscriptionFilter operation cannot work with destinationArn for vendor"
         ) from None
+    if arn.service in ("kinesis", "firehose") and not with_role:
+        raise InvalidParameterError(f"destinationArn for vendor {arn.service} cannot be used without roleArn")
     if arn.service in ("kinesis", "firehose", "logs"):
         raise NotImplementedByFogbank(
             f"Fogbank does not deliver subscriptions to {arn.service} yet, only to Lambda functions"
@@ -235,7 +238,10 @@ def _check_destination(text: str, scope: Scope) -> None:
             f"PutSubscriptionFilter operation cannot work with destinationArn for vendor {arn.service}"
         )
     if arn.account != scope.account:
-        raise InvalidParameterError("The destination function must belong to the same account.")
+        raise AccessDeniedError(
+            "Cross-account lambda invocation passing is not allowed. "
+            "You must use DestinationPolicies to create cross account lambda triggers."
+        )
 
 
 async def _check_regexes(tx: Tx, scope: Scope, group: Group, name: str, text: str) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from fogbank.core.paging import cut_page, encode_token
 from fogbank.services.logs import storage
 from fogbank.services.logs._api.service import LogsService, position_of, refuse_parameters
-from fogbank.services.logs.errors import InvalidParameterError, LimitExceededError, ResourceNotFoundError
+from fogbank.services.logs.errors import InvalidParameterError, LimitExceededError, NoSuchPolicyError
 from fogbank.services.logs.model import MAX_RESOURCE_POLICIES
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class PolicyOperations(LogsService):
 
         async def body(tx: Tx) -> None:
             if not await storage.delete_policy(tx, call.scope, name):
-                raise ResourceNotFoundError(f"resource policy {name}")
+                raise NoSuchPolicyError(name)
 
         await self.kit.storage.transact(body)
         return {}

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.core.errors import ApiError, NotImplementedByFogbank
 from fogbank.core.paging import InvalidTokenError, decode_token
-from fogbank.core.validation import Problem, describe
+from fogbank.core.validation import Constraint, Problem, describe
 from fogbank.services.kit import Service
 from fogbank.services.logs import storage
 from fogbank.services.logs._patterns import InvalidPattern, Pattern, compile_pattern
-from fogbank.services.logs.errors import InvalidParameterError, ResourceNotFoundError
+from fogbank.services.logs.errors import ExclusiveError, InvalidParameterError, ResourceNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 GROUP_PREFIX = "log-group:"
+_NAMES = frozenset({"LogGroupName", "LogStreamName"})
 EVERY_GROUP = "logs.groups"
 """What is woken when any log group gets events."""
 
@@ -34,7 +35,13 @@ class LogsService(Service):
     name = "logs"
 
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:  # noqa: ARG002
-        """CloudWatch Logs calls what breaks its model `InvalidParameterException`."""
+        """CloudWatch Logs calls what breaks its model `InvalidParameterException`, and has a text of its own
+        for names that are too long.
+        """
+        if any(each.constraint is Constraint.MAX_LENGTH and each.shape.name in _NAMES for each in problems):
+            return InvalidParameterError(
+                "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
+            )
         return InvalidParameterError(describe(problems))
 
 
@@ -63,7 +70,7 @@ def group_name(request: Mapping[str, Any], scope: Scope) -> str:
     """The group that a request names by `logGroupName` or, by name or ARN, by `logGroupIdentifier`."""
     name, identifier = request.get("logGroupName"), request.get("logGroupIdentifier")
     if name is not None and identifier is not None:
-        raise InvalidParameterError("LogGroup name and LogGroup identifier are mutually exclusive parameters.")
+        raise ExclusiveError("LogGroup name and LogGroup ARN are mutually exclusive parameters.")
     if name is not None:
         return str(name)
     if identifier is None:
