@@ -12,6 +12,7 @@ from fogbank.services.logs import Logs
 from fogbank.services.scheduler import Scheduler
 from fogbank.services.sqs import Sqs
 from fogbank.services.ssm import Ssm
+from fogbank.services.states import States
 from fogbank.services.sts import Sts
 
 _CLASSES: tuple[type[Service], ...] = (
@@ -25,6 +26,7 @@ _CLASSES: tuple[type[Service], ...] = (
     Events,
     Scheduler,
     Lambda,
+    States,
     CloudFormation,
 )
 """In the order of their start; they stop in reverse."""

@@ -1,0 +1,14 @@
+"""The Amazon States Language, pure: no I/O, no clock.
+
+| file | idea |
+| --- | --- |
+| `definition.py`, `_rules.py` | a definition's text becomes a program, or a list of all that is wrong with it |
+| `paths.py` | JSONPath and reference paths |
+| `intrinsics.py` | `States.Format(…)` and the others |
+| `jsonata.py` | JSONata expressions, guarded |
+| `templates.py` | payload templates of both query languages |
+| `choice.py` | the operators of Choice |
+| `interpreter.py`, `_threads.py` | an execution: inputs in, history events and commands out |
+
+Source: https://states-language.net/spec.html and the Step Functions Developer Guide.
+"""

@@ -1,0 +1,290 @@
+"""Parallel and Map states: their children, and how they come together again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fogbank.services.states._language._core import Core
+from fogbank.services.states._language._data import (
+    NotAnArrayError,
+    effective_input,
+    find,
+    item_list,
+    outcome,
+    selected_input,
+    whole_number,
+)
+from fogbank.services.states._language._threads import Drop, Join, Sink, Thread
+from fogbank.services.states._language.definition import Kind, Program, State
+from fogbank.services.states._language.failures import ITEM_READER, TOLERANCE, Failure, PathError, QueryFailure
+from fogbank.services.states._language.paths import parse_path
+from fogbank.services.states._language.templates import text_of
+
+Json = Any
+MAX_INLINE = 40
+_UNTIMED = frozenset({Kind.FAIL, Kind.PASS, Kind.CHOICE, Kind.SUCCEED})
+
+
+class JoinSteps(Core):
+    """The steps of states with children."""
+
+    def execute_parallel(self, thread: Thread) -> None:
+        """Start every branch."""
+        data = effective_input(thread)
+        started = self.emit(thread, "ParallelStateStarted", None)
+        branches = thread.state.branches
+        join = thread.join = Join(thread, started, [None] * len(branches), started=len(branches))
+        for index, branch in enumerate(branches):
+            child = self._child(join, branch, data, index, started)
+            join.children[index] = child
+            self.ready.append(child)
+
+    def execute_map(self, thread: Thread) -> None:
+        """Start as many iterations as may run at once."""
+        state = thread.state
+        data = thread.data if state.jsonata else selected_input(thread)
+        limit = self._concurrency(thread, data)
+        tolerance = self._tolerance(thread, data)
+        if state.reader is not None or state.batcher is not None or state.writer is not None:
+            self._refuse_files(thread, data)
+            return
+        try:
+            items = item_list(thread, data)
+        except NotAnArrayError as error:
+            shown = text_of(error.value)
+            raise QueryFailure(
+                f"{thread.describe()} Map state input must be an array but was: {shown}", None
+            ) from None
+        started = self.emit(thread, "MapStateStarted", {"length": len(items)})
+        program = state.branches[0]
+        join = Join(thread, started, [None] * len(items), items, limit, last=started, selected=data)
+        thread.join = join
+        if program.distributed:
+            join.distributed = True
+            join.tolerated = tolerance(len(items))
+            self._start_run(thread, join)
+        elif limit == 0:
+            join.limit = MAX_INLINE
+        if not items:
+            self._map_ended(join)
+            return
+        self.start_iterations(join)
+
+    def _start_run(self, thread: Thread, join: Join) -> None:
+        who = self.identity
+        label = thread.state.label or thread.state.name
+        arn = who.machine.replace(":stateMachine:", ":mapRun:")
+        join.run = f"{arn}/{label}:{self.dice.uuid()}"
+        join.last = join.cursor = self.emit(thread, "MapRunStarted", {"mapRunArn": join.run})
+
+    def _refuse_files(self, thread: Thread, data: Json) -> None:
+        """What reads or writes objects needs a bucket: it fails by name where Fogbank has none."""
+        state = thread.state
+        what = "ItemReader" if state.reader is not None else "ItemBatcher" if state.batcher is not None else "ResultWriter"  # noqa: E501
+        cause = f"Fogbank does not implement {what} of a Distributed Map yet"
+        config = (state.reader or {}).get("ReaderConfig", {})
+        if "MaxItemsPath" in config:
+            self._max_items(thread, config["MaxItemsPath"], data)
+        join = Join(thread, 0, [])
+        self.emit(thread, "MapStateStarted", {"length": 0})
+        self._start_run(thread, join)
+        self.emit(thread, "MapRunFailed", {"error": ITEM_READER, "cause": cause})
+        self.fail(thread, Failure(ITEM_READER, cause))
+
+    def _max_items(self, thread: Thread, text: str, data: Json) -> None:
+        from_path = parse_path(text)
+        found = find(from_path, thread, data)
+        if not isinstance(found, int) or isinstance(found, bool):
+            raise PathError(
+                f'The MaxItemsPath field refers to value "{text_of(found)}" which is not a valid integer: {text}'
+            )
+
+    def _concurrency(self, thread: Thread, data: Json) -> int:
+        state = thread.state
+        if state.concurrency_query is not None:
+            return int(state.concurrency_query(thread, {"input": thread.data}))
+        if state.concurrency_path is not None:
+            found = whole_number(thread, state.concurrency_path, "MaxConcurrencyPath", data)
+            if found < 0:
+                raise PathError(f"MaxConcurrencyPath must not be negative but was: {found}")
+            return found
+        return state.concurrency
+
+    def _tolerance(self, thread: Thread, data: Json) -> Any:
+        state = thread.state
+        count: float | None = state.tolerated_count
+        share = state.tolerated_percentage
+        if state.tolerated_count_query is not None:
+            count = state.tolerated_count_query(thread, {"input": thread.data})
+        elif state.tolerated_count_path is not None:
+            count = whole_number(thread, state.tolerated_count_path, "ToleratedFailureCountPath", data)
+        if state.tolerated_percentage_query is not None:
+            share = state.tolerated_percentage_query(thread, {"input": thread.data})
+        elif state.tolerated_percentage_path is not None:
+            share = find(state.tolerated_percentage_path, thread, data)
+            if not isinstance(share, int | float) or isinstance(share, bool):
+                raise PathError(
+                    f'The ToleratedFailurePercentagePath field refers to value "{text_of(share)}" which is not a valid '
+                    f"number: {state.tolerated_percentage_path.text}"
+                )
+        for name, value, most in (("ToleratedFailureCount", count, None), ("ToleratedFailurePercentage", share, 100)):
+            if value is not None and (value < 0 or (most is not None and value > most)):
+                raise PathError(f"{name} must be {'between 0 and 100' if most else 'zero or more'} but was: {value}")
+
+        def allowed(items: int) -> float:
+            bounds = [] if count is None else [float(count)]
+            if share is not None:
+                bounds.append(items * share / 100)
+            return min(bounds, default=0.0)
+
+        return allowed
+
+    def start_iterations(self, join: Join) -> None:
+        """Start iterations until as many run as may."""
+        owner = join.owner
+        state = owner.state
+        while join.started < len(join.items) and (not join.limit or len(join.children) < join.limit):
+            index = join.started
+            join.started += 1
+            child = self._child(join, state.branches[0], None, index, join.cursor)
+            child.item = {"Index": index, "Value": join.items[index]}
+            child.data = self._item_input(owner, child, join)
+            if join.distributed:
+                self._begin_alone(child)
+            else:
+                self.emit(child, "MapIterationStarted", {"name": state.name, "index": index})
+            join.children[index] = child
+            self.ready.append(child)
+            if join.limit == 1:
+                return
+
+    def _item_input(self, owner: Thread, child: Thread, join: Join) -> Json:
+        selector = owner.state.item_selector
+        if selector is None:
+            return join.items[child.index]
+        before, owner.item = owner.item, child.item
+        try:
+            return selector(owner, {"input": owner.data} if owner.state.jsonata else join.selected)
+        finally:
+            owner.item = before
+
+    def _begin_alone(self, child: Thread) -> None:
+        """A child execution of a distributed Map: events of its own, and none of the parent's variables."""
+        child.sink = Sink(None)
+        child.variables = {}
+        child.cursor = 0
+        child.execution_input = child.data
+        self.emit(child, "ExecutionStarted", None)
+        child.cursor = 0
+
+    def _child(self, join: Join, program: Program, data: Json, index: int, cursor: int) -> Thread:
+        owner = join.owner
+        return Thread(
+            program,
+            owner.sink,
+            owner.identity,
+            owner.source,
+            program.states[program.start],
+            data,
+            owner.variables,
+            cursor,
+            owner.execution_input,
+            join,
+            index,
+            item=owner.item,
+        )
+
+    # -- coming together
+
+    def child_ended(self, join: Join, child: Thread) -> None:
+        """A child has its result: start another, or go on when all have theirs."""
+        owner = join.owner
+        join.results[child.index] = child.data
+        join.children.pop(child.index, None)
+        join.finished += 1
+        if owner.state.kind is Kind.PARALLEL:
+            join.last = child.cursor
+            if join.finished == join.started:
+                owner.join = None
+                owner.cursor = join.last
+                owner.sink.add("ParallelStateSucceeded", join.last, self.now, None)
+                self.guarded(owner, lambda: self.leave(owner, *outcome(owner, join.results), owner.state.next))
+            return
+        if not join.distributed:
+            details = {"name": owner.state.name, "index": child.index}
+            join.last = child.sink.add("MapIterationSucceeded", child.cursor, self.now, details)
+            join.cursor = child.cursor
+        self._iterate(join)
+
+    def _iterate(self, join: Join) -> None:
+        if join.finished == len(join.items):
+            self._map_ended(join)
+        else:
+            self.guarded(join.owner, lambda: self.start_iterations(join))
+
+    def _map_ended(self, join: Join) -> None:
+        owner = join.owner
+        owner.join = None
+        owner.cursor = join.last
+        if join.distributed:
+            self.emit(owner, "MapRunSucceeded", None)
+        owner.sink.add("MapStateSucceeded", owner.cursor, self.now, None)
+        self.guarded(owner, lambda: self.leave(owner, *outcome(owner, join.results), owner.state.next))
+
+    def child_failed(self, join: Join, child: Thread, failure: Failure) -> None:
+        """A child failed: so does the state, unless a distributed Map tolerates it."""
+        owner = join.owner
+        join.children.pop(child.index, None)
+        if join.distributed:
+            self._tolerate(join, child, failure)
+            return
+        if owner.state.kind is Kind.MAP:
+            child.sink.add("MapIterationFailed", child.cursor, self.now, _iteration(owner.state, child))
+        elif child.state.kind not in _UNTIMED:
+            child.sink.add(f"{child.state.kind.value}StateAborted", child.cursor, self.now, None)
+        self._abort_children(join)
+        owner.join = None
+        owner.cursor = child.cursor
+        self.fail(owner, failure)
+
+    def _tolerate(self, join: Join, child: Thread, failure: Failure) -> None:
+        owner = join.owner
+        join.failed += 1
+        join.finished += 1
+        join.results[child.index] = {
+            name: value for name, value in (("Error", failure.error), ("Cause", failure.cause)) if value is not None
+        }
+        if join.failed <= join.tolerated:
+            self._iterate(join)
+            return
+        self._abort_children(join)
+        owner.join = None
+        cause = "The specified tolerated failure threshold was exceeded"
+        self.emit(owner, "MapRunFailed", {"error": TOLERANCE, "cause": cause})
+        self.fail(owner, Failure(TOLERANCE, cause))
+
+    def _abort_children(self, join: Join) -> None:
+        for child in list(join.children.values()):
+            self.abort(child)
+            if join.owner.state.kind is Kind.MAP and not join.distributed:
+                child.sink.add("MapIterationAborted", child.cursor, self.now, _iteration(join.owner.state, child))
+        join.children.clear()
+
+    def abort(self, thread: Thread) -> None:
+        """End a thread where it is, with all that it has under way."""
+        if thread in self.ready:
+            self.ready.remove(thread)
+        if thread.join is not None:
+            self._abort_children(thread.join)
+            thread.join = None
+        if thread.waiting is not None:
+            if self.tasks.pop(thread.waiting, None) is not None:
+                self.commands.append(Drop(thread.waiting))
+            self.alarms.pop(thread.waiting, None)
+            thread.waiting = None
+        if thread.entered:
+            self.emit(thread, f"{thread.state.kind.value}StateAborted", None)
+
+
+def _iteration(state: State, child: Thread) -> dict[str, Any]:
+    return {"name": state.name, "index": child.index}

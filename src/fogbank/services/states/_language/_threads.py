@@ -1,0 +1,244 @@
+"""What an execution under way is made of: threads, joins, what they wait for, and where their events go."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from fogbank.services.states._language.definition import Program, State
+
+Json = Any
+
+
+def iso(millis: int) -> str:
+    """A moment as the context object writes it."""
+    whole = datetime.fromtimestamp(millis // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{millis % 1000:03d}Z"
+
+
+class Dice:
+    """An execution's own random sequence: the same again when its journal is replayed."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - replayable on purpose; the seed itself is secret
+
+    def uuid(self) -> str:
+        """A version 4 UUID."""
+        bits = f"{self._random.getrandbits(128):032x}"
+        variant = "89ab"[int(bits[16], 16) & 3]
+        return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-{variant}{bits[17:20]}-{bits[20:]}"
+
+    def between(self, low: int, high: int) -> int:
+        """A whole number from `low` up to, not including, `high`."""
+        return self._random.randrange(low, high)
+
+    def fraction(self) -> float:
+        """A number in [0, 1)."""
+        return self._random.random()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an execution is: what the context object and the events say of it."""
+
+    arn: str
+    name: str
+    role: str
+    machine: str
+    machine_name: str
+    region: str
+    started: int
+    """Milliseconds since the epoch."""
+    seed: str
+
+
+class Sink:
+    """Numbers events and collects them; a child of a distributed Map counts for itself and shows none."""
+
+    __slots__ = ("count", "events")
+
+    def __init__(self, events: list[dict[str, Any]] | None, count: int = 0) -> None:
+        self.events = events
+        self.count = count
+
+    def add(self, kind: str, previous: int, now: int, details: Mapping[str, Any] | None) -> int:
+        """Record an event; its id."""
+        self.count += 1
+        if self.events is not None:
+            event = {"timestamp": now / 1000, "type": kind, "id": self.count, "previousEventId": previous}
+            if details is not None:
+                event[DETAILS.get(kind) or _details_name(kind)] = details
+            self.events.append(event)
+        return self.count
+
+
+def _details_name(kind: str) -> str:
+    if kind.endswith("StateEntered"):
+        name = "stateEnteredEventDetails"
+    elif kind.endswith("StateExited"):
+        name = "stateExitedEventDetails"
+    else:
+        name = f"{kind[0].lower()}{kind[1:]}EventDetails"
+    DETAILS[kind] = name
+    return name
+
+
+DETAILS: dict[str, str] = {}
+"""The member that holds an event type's details."""
+
+
+@dataclass(slots=True, eq=False)
+class Join:
+    """A Parallel or Map state under way: its children, and what it waits for."""
+
+    owner: Thread
+    cursor: int
+    """The event that the next child follows on."""
+    results: list[Json]
+    items: list[Json] = field(default_factory=list)
+    limit: int = 0
+    """How many children may run at once; 0 is any number."""
+    started: int = 0
+    finished: int = 0
+    failed: int = 0
+    last: int = 0
+    """The last event of a child that succeeded."""
+    children: dict[int, Thread] = field(default_factory=dict)
+    selected: Json = None
+    """A Map's effective input."""
+    tolerated: float = 0
+    distributed: bool = False
+    run: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Thread:
+    """One line of states: the execution itself, a branch, or an iteration. It is a `templates.Frame`."""
+
+    program: Program
+    sink: Sink
+    identity: Identity
+    source: Dice
+    state: State
+    data: Json
+    variables: dict[str, Json]
+    cursor: int
+    execution_input: Json
+    parent: Join | None = None
+    index: int = 0
+    raw: str | None = None
+    """The text of `data`, where it was given as a text."""
+    before: int = 0
+    entered: int = 0
+    entered_at: int = 0
+    attempts: dict[int, int] = field(default_factory=dict)
+    retried: int = 0
+    item: Json = None
+    """`Map` of the context object."""
+    token: str | None = None
+    waiting: int | None = None
+    """The id of the task or alarm that it waits for."""
+    join: Join | None = None
+    redriven: int = 0
+
+    def describe(self) -> str:
+        """How errors of this state begin."""
+        return f"An error occurred while executing the state '{self.state.name}' (entered at the event id #{self.entered})."  # noqa: E501
+
+    def context(self) -> Json:
+        """The context object."""
+        who = self.identity
+        state: dict[str, Json] = {"Name": self.state.name, "EnteredTime": iso(self.entered_at)}
+        if self.state.kind in {"Task", "Parallel", "Map"}:
+            state["RetryCount"] = self.retried
+        context: dict[str, Json] = {
+            "Execution": {
+                "Id": who.arn,
+                "Input": self.execution_input,
+                "StartTime": iso(who.started),
+                "Name": who.name,
+                "RoleArn": who.role,
+                "RedriveCount": self.redriven,
+            },
+            "StateMachine": {"Id": who.machine, "Name": who.machine_name},
+            "State": state,
+        }
+        if self.token is not None:
+            context["Task"] = {"Token": self.token}
+        if self.item is not None:
+            context["Map"] = {"Item": self.item}
+        return context
+
+
+class TaskKind(StrEnum):
+    """What performs a task."""
+
+    FUNCTION = "function"
+    SERVICE = "service"
+    ACTIVITY = "activity"
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """Work outside the interpreter. `deadline` and `beat_by` are milliseconds since the epoch."""
+
+    id: int
+    kind: TaskKind
+    resource: str
+    """The ARN of the function or activity; of an integration `sqs:sendMessage.waitForTaskToken`."""
+    parameters: Json
+    token: str | None
+    state: str
+    credentials: Json = None
+    heartbeat: int | None = None
+    deadline: int | None = None
+    beat_by: int | None = None
+    submitted: bool = False
+    started: bool = True
+    early: tuple[Any, ...] | None = None
+    """What came in by its token before the call that handed out the token had returned."""
+    reply: Json = None
+    """What the call that began it answered."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it goes on after the call that begins it."""
+        return self.resource.endswith((".waitForTaskToken", ".sync", ".sync:2"))
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Command: do this task, and hand in what came of it."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Command: hand in `time` for this id at a moment (milliseconds)."""
+
+    id: int
+    when: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Command: this task is not waited for any more."""
+
+    id: int
+
+
+Command = Perform | Alarm | Drop
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A thread that waits for an alarm: a Wait state, or a retry that is due."""
+
+    thread: Thread
+    when: int
+    retry: bool

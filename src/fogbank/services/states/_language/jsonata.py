@@ -1,0 +1,145 @@
+"""JSONata, guarded: time, depth and length are bounded, and AWS's additional functions are there.
+
+`$partition`, `$range`, `$hash`, `$random`, `$uuid` and `$parse` are AWS's; `$eval` is not available.
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html#jsonata-functions-provided-by-sfn
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any, Final
+
+import jsonatapy
+import msgspec
+
+from fogbank.services.states._language.intrinsics import Randomness, digest
+
+TIMEOUT_MS = 1_000
+MAX_DEPTH = 500
+MAX_SEQUENCE = 200_000
+MAX_PAD = 300_000
+UNDEFINED: Final = object()
+
+_source: ContextVar[Randomness] = ContextVar("randomness")
+_VARIABLE = re.compile(r"\$([^\W\d]\w*)")
+_CODE = re.compile(r"^([A-Z]\d{4}): ?")
+_FUNCTION_NAMES = frozenset(
+    """sum count max min average string substring substringBefore substringAfter lowercase uppercase length trim pad
+    match contains replace split join formatNumber formatBase formatInteger parseInteger number floor ceil round abs
+    sqrt power random boolean not map zip keys lookup append exists spread merge reverse each error assert type sort
+    shuffle distinct base64encode base64decode encodeUrlComponent encodeUrl decodeUrlComponent decodeUrl single filter
+    reduce sift toMillis fromMillis now millis uuid partition range hash parse eval clone""".split()
+)
+
+
+class JsonataSyntaxError(ValueError):
+    """A text that is not a JSONata expression."""
+
+
+class JsonataError(ValueError):
+    """An expression failed while it was evaluated; the message begins with JSONata's code of the error."""
+
+
+def _partition(items: Any, size: Any) -> Any:
+    if not isinstance(items, list):
+        items = [items]
+    step = int(size)
+    if step <= 0:
+        raise ValueError("the chunk size must be positive")
+    return [items[i : i + step] for i in range(0, len(items), step)]
+
+
+def _range(first: Any, last: Any, step: Any) -> Any:
+    low, high, pace = int(first), int(last), int(step)
+    if pace == 0:
+        raise ValueError("the step must not be zero")
+    count = max(0, (high - low) // pace + 1)
+    if count > 1000:
+        raise ValueError("a range holds no more than 1000 items")
+    return list(range(low, low + count * pace, pace))
+
+
+def _random(*seed: Any) -> float:
+    if seed and seed[0] is not None:
+        return random.Random(seed[0]).random()  # noqa: S311 - a seeded sequence is asked for
+    return _source.get().between(0, 1 << 53) / (1 << 53)
+
+
+def _pad(text: Any, width: Any, *fill: Any) -> str:
+    size, mark = abs(int(width)), str(fill[0]) if fill and fill[0] else " "
+    if size > MAX_PAD:
+        raise ValueError(f"a text is padded to {MAX_PAD} characters at most")
+    padding = (mark * size)[: max(0, size - len(text))]
+    return f"{text}{padding}" if width >= 0 else f"{padding}{text}"
+
+
+def _no_eval(*_: Any) -> Any:
+    raise ValueError("T1006: Attempted to invoke a non-function")
+
+
+class Expression:
+    """A compiled expression."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        try:
+            self._compiled = jsonatapy.compile(
+                text, timeout=TIMEOUT_MS, max_stack_depth=MAX_DEPTH, max_sequence_length=MAX_SEQUENCE
+            )
+        except (ValueError, RecursionError) as error:
+            raise JsonataSyntaxError(str(error)) from None
+        functions: Mapping[str, Callable[..., Any]] = {
+            "partition": _partition,
+            "range": _range,
+            "hash": lambda data, algorithm: digest(str(data), str(algorithm)),
+            "uuid": lambda: _source.get().uuid(),
+            "parse": lambda data: msgspec.json.decode(data),
+        }
+        for name, function in functions.items():
+            self._compiled.register(name, function)
+        overrides: Mapping[str, Callable[..., Any]] = {"random": _random, "eval": _no_eval, "pad": _pad}
+        for name, function in overrides.items():
+            if f"${name}" in text:
+                self._compiled.register_override(name, function)
+        names = set(_VARIABLE.findall(_without_strings(text)))
+        self.variables = frozenset(names - {"states"} - _FUNCTION_NAMES)
+        """Names that may be variables of the execution."""
+        bare = re.search(r"\$states(?!\.(?:input|result|errorOutput)\b)", text)
+        self.needs_context = bare is not None
+
+    def evaluate(self, bindings: Mapping[str, Any], source: Randomness) -> Any:
+        """The value, or `UNDEFINED`; `JsonataError` if it fails or passes a bound."""
+        token = _source.set(source)
+        try:
+            found = self._compiled.evaluate_json_or_none(None, dict(bindings))
+        except (ValueError, OverflowError, RecursionError, TypeError) as error:
+            raise JsonataError(str(error)) from None
+        finally:
+            _source.reset(token)
+        if found is None:
+            return UNDEFINED
+        try:
+            return msgspec.json.decode(found)
+        except msgspec.DecodeError as error:  # infinity is written as no JSON number
+            raise JsonataError(f"D1001: Number out of range: {error}") from None
+
+
+def _without_strings(text: str) -> str:
+    return re.sub(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", "''", text)
+
+
+@lru_cache(maxsize=4096)
+def parse_expression(text: str) -> Expression:
+    """Compile an expression; `JsonataSyntaxError` if it is none."""
+    return Expression(text)
+
+
+def expression_text(value: object) -> str | None:
+    """The expression within `{% … %}`, or `None` if the value is not such a string."""
+    if isinstance(value, str) and value.startswith("{%") and value.endswith("%}") and len(value) >= 4:
+        return value[2:-2].strip()
+    return None

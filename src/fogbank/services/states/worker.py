@@ -1,0 +1,402 @@
+"""Runs executions: feeds their interpreters, commits their journals, and then carries out what they command.
+
+For each execution one task at a time takes all inputs that have come in, applies them, commits inputs and events in
+one transaction, and only then begins the tasks, sets the alarms and tells who waits. After a crash every journal is
+applied again; what was outstanding is begun again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from fogbank.core.errors import ApiError
+from fogbank.core.lifecycle import Actor
+from fogbank.core.scope import Scope
+from fogbank.core.trace import Trace
+from fogbank.services.kit import Kit
+from fogbank.services.states import storage as rows
+from fogbank.services.states._integrations import PRINCIPAL, Caller, TaskError, text_of
+from fogbank.services.states._language._threads import Alarm, Command, Drop, Identity, Perform, Task, TaskKind
+from fogbank.services.states._language.definition import Program
+from fogbank.services.states._language.interpreter import Execution, Input
+from fogbank.services.states._logging import LogWriter
+from fogbank.services.states.model import Record, Revision
+from fogbank.storage import Tx
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.decode
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An execution under way."""
+
+    record: Record
+    revision: Revision
+    execution: Execution
+    scope: Scope
+    trace: Trace
+    express: bool
+    seq: int = 1
+    inbox: deque[tuple[Input, asyncio.Future[None] | None]] = field(default_factory=deque)
+    busy: bool = False
+    performing: dict[int, asyncio.Task[Any]] = field(default_factory=dict)
+    ended: list[asyncio.Future[Record]] = field(default_factory=list)
+
+
+class Runner(Actor):
+    """Every execution of the process."""
+
+    def __init__(self, kit: Kit, program: Callable[[Revision], Program]) -> None:
+        super().__init__()
+        self._kit = kit
+        self._program = program
+        self._runs: dict[str, Run] = {}
+        self._log = LogWriter(kit)
+        self._alarms: list[tuple[int, int, str, int]] = []
+        self._order = itertools.count()
+        self._rearm: asyncio.Future[None] | None = None
+        self._activities: dict[str, deque[tuple[str, int]]] = {}
+        self._pollers: dict[str, deque[asyncio.Future[tuple[str, int]]]] = {}
+
+    async def on_start(self) -> None:
+        self.spawn(self._ring())
+        records = await self._kit.storage.read(rows.running)
+        for record in records:
+            await self._recover(record)
+
+    def forget(self) -> None:
+        """Every row was deleted."""
+        for run in self._runs.values():
+            for task in run.performing.values():
+                task.cancel()
+        self._runs.clear()
+        self._alarms.clear()
+        self._activities.clear()
+
+    def find(self, arn: str) -> Run | None:
+        """An execution under way."""
+        return self._runs.get(arn)
+
+    # -- beginning
+
+    def _execution(self, record: Record, revision: Revision, scope: Scope, *, express: bool) -> Execution:
+        machine = record.machine
+        identity = Identity(
+            record.arn,
+            record.name,
+            revision.role,
+            machine,
+            machine.rpartition(":")[2],
+            scope.region,
+            record.started,
+            record.seed,
+        )
+        return Execution(self._program(revision), identity, record.input, express=express)
+
+    async def begin(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> Record | None:
+        """Start a Standard execution: the first steps and its row are one transaction. `None` if its ARN is taken."""
+        execution = self._execution(record, revision, scope, express=False)
+        first: Input = ("start", record.started)
+        execution.apply(first)
+        run = Run(record, revision, execution, scope, trace, express=False)
+        ended = self._ended(run)
+        inputs, events = _encode([first]), _encode(execution.events)
+
+        async def body(tx: Tx) -> int | None:
+            number = await rows.add_execution(tx, ended or record)
+            if number is not None:
+                await rows.add_journal(tx, number, 0, inputs, events)
+            return number
+
+        number = await self._kit.storage.transact(body)
+        if number is None:
+            return None
+        run.record = replace(record, id=number)
+        self._committed(run, ended)
+        return run.record
+
+    def begin_express(
+        self, record: Record, revision: Revision, scope: Scope, trace: Trace
+    ) -> asyncio.Future[Record]:
+        """Start an Express execution, which lives in memory; the future is its end."""
+        run = Run(record, revision, self._execution(record, revision, scope, express=True), scope, trace, express=True)
+        end: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
+        run.ended.append(end)
+        self._runs[record.arn] = run
+        self.feed(run, ("start", record.started))
+        return end
+
+    async def _recover(self, record: Record) -> None:
+        async def body(tx: Tx) -> tuple[Revision | None, list[bytes]]:
+            return await rows.get_revision(tx, record.revision), await rows.inputs_of(tx, record.id)
+
+        revision, journal = await self._kit.storage.read(body)
+        if revision is None:
+            return
+        parts = record.arn.split(":")
+        scope = Scope(parts[4], parts[3])
+        trace = Trace.parse(record.trace) or Trace.begin(self._kit.clock, self._kit.ids)
+        execution = self._execution(record, revision, scope, express=False)
+        for entry in journal:
+            for event in _decode(entry):
+                execution.apply(tuple(event))
+        execution.events.clear()
+        execution.commands[:] = execution.outstanding()
+        run = Run(record, revision, execution, scope, trace, express=False, seq=len(journal))
+        self._runs[record.arn] = run
+        self._carry_out(run)
+
+    # -- going on
+
+    def feed(self, run: Run, event: Input, done: asyncio.Future[None] | None = None) -> None:
+        """Hand an input to an execution; `done` completes when it is committed."""
+        run.inbox.append((event, done))
+        if not run.busy:
+            run.busy = True
+            self.spawn(self._drain(run))
+
+    async def settle(self, run: Run, event: Input) -> None:
+        """Hand an input to an execution, and wait until it is committed."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.feed(run, event, done)
+        await done
+
+    def beat(self, run: Run, number: int) -> None:
+        """A sign of life of a task."""
+        run.execution.beat(number, self._kit.clock.millis())
+        self._carry_out(run)
+
+    async def _drain(self, run: Run) -> None:
+        try:
+            while run.inbox:
+                batch = list(run.inbox)
+                run.inbox.clear()
+                await self._step(run, batch)
+        finally:
+            run.busy = False
+
+    async def _step(self, run: Run, batch: list[tuple[Input, asyncio.Future[None] | None]]) -> None:
+        execution = run.execution
+        inputs = [event for event, _ in batch]
+        for event in inputs:
+            execution.apply(event)
+        ended = self._ended(run)
+        if not run.express and (execution.events or ended is not None):
+            events, seq = _encode(execution.events), run.seq
+            run.seq += 1
+
+            async def body(tx: Tx) -> None:
+                await rows.add_journal(tx, run.record.id, seq, _encode(inputs), events)
+                if ended is not None:
+                    await rows.end_execution(tx, replace(ended, id=run.record.id))
+
+            await self._kit.storage.transact(body)
+        for _, done in batch:
+            if done is not None and not done.done():
+                done.set_result(None)
+        self._committed(run, ended)
+
+    def _ended(self, run: Run) -> Record | None:
+        execution = run.execution
+        if execution.status == "RUNNING":
+            return None
+        return replace(
+            run.record,
+            status=execution.status,
+            stopped=execution.now,
+            output=execution.output,
+            error=execution.error,
+            cause=execution.cause,
+        )
+
+    def _committed(self, run: Run, ended: Record | None) -> None:
+        """What may happen once inputs and events are safe."""
+        self._log.write(run.revision, run.record.arn, run.execution.events, self.spawn)
+        run.execution.events.clear()
+        if ended is None:
+            self._runs[run.record.arn] = run
+            self._carry_out(run)
+            return
+        self._runs.pop(run.record.arn, None)
+        run.record = ended
+        for task in run.performing.values():
+            task.cancel()
+        run.performing.clear()
+        for future in run.ended:
+            if not future.done():
+                future.set_result(ended)
+        for _, done in run.inbox:
+            if done is not None and not done.done():
+                done.set_result(None)
+        run.inbox.clear()
+
+    def _carry_out(self, run: Run) -> None:
+        commands: list[Command] = list(run.execution.commands)
+        run.execution.commands.clear()
+        for command in commands:
+            if isinstance(command, Perform):
+                self._begin_task(run, command.task)
+            elif isinstance(command, Alarm):
+                self._set_alarm(command.when, run.record.arn, command.id)
+            elif isinstance(command, Drop):
+                task = run.performing.pop(command.id, None)
+                if task is not None:
+                    task.cancel()
+
+    # -- tasks
+
+    def _begin_task(self, run: Run, task: Task) -> None:
+        if task.id not in run.execution.tasks:
+            return
+        if task.kind is TaskKind.ACTIVITY:
+            if not task.started:
+                self._offer(task.resource, (run.record.arn, task.id))
+            return
+        if task.submitted and task.resource.endswith(".waitForTaskToken"):
+            return
+        run.performing[task.id] = self.spawn(self._perform(run, task))
+
+    async def _perform(self, run: Run, task: Task) -> None:
+        caller = Caller(self._kit.cloud, self._kit.ids, run.scope, run.trace)
+        try:
+            event = await self._outcome(run, task, caller)
+        except TaskError as error:
+            event = ("fail", task.id, error.error, error.cause)
+        except ApiError as error:
+            event = ("fail", task.id, error.code, error.message)
+        run.performing.pop(task.id, None)
+        if event is not None:
+            self.feed(run, (event[0], self._kit.clock.millis(), *event[1:]))
+
+    async def _outcome(self, run: Run, task: Task, caller: Caller) -> tuple[Any, ...] | None:
+        if task.kind is TaskKind.FUNCTION:
+            return ("done", task.id, await caller.function(task.resource, text_of(task.parameters)))
+        if task.resource.startswith("aws-sdk:"):
+            _, service, operation = task.resource.split(":", 2)
+            plain = operation.removesuffix(".waitForTaskToken")
+            result = await caller.sdk(service, plain, task.parameters)
+            return ("done" if plain == operation else "submitted", task.id, result)
+        family, _, operation = task.resource.partition(":")
+        plain, _, pattern = operation.partition(".")
+        if family not in {"lambda", "sqs", "sns", "events", "dynamodb", "states"}:
+            raise TaskError("States.Runtime", f"Fogbank does not implement the integration {task.resource} yet")
+        if pattern.startswith("sync"):
+            return await self._child(run, task, caller, parsed=pattern == "sync:2")
+        result = await caller.optimized(family, plain, task.parameters)
+        return ("submitted" if pattern else "done", task.id, result)
+
+    async def _child(self, run: Run, task: Task, caller: Caller, *, parsed: bool) -> tuple[Any, ...]:
+        """Start a child execution and wait for its end."""
+        if not task.submitted:
+            given = task.parameters if isinstance(task.parameters, dict) else {}
+            if not any(name.lower() == "name" for name in given):
+                # Repeated after a crash, the start finds the child that is already there.
+                given = {**given, "Name": f"{run.record.seed[:24]}-{task.id}"}
+            reply = await caller.optimized("states", "startExecution", given)
+            await self.settle(run, ("submitted", self._kit.clock.millis(), task.id, reply))
+        else:
+            reply = text_of(task.reply)
+        arn = _decode(reply)["ExecutionArn"]
+        await self.ended(arn)
+        found = await self._kit.cloud.call(
+            run.scope, "stepfunctions", "DescribeExecution", {"executionArn": arn}, principal=PRINCIPAL
+        )
+        shown = _child_result(found, parsed=parsed)
+        if found["status"] == "SUCCEEDED":
+            return ("done", task.id, text_of(shown))
+        return ("fail", task.id, "States.TaskFailed", text_of(shown))
+
+    async def ended(self, arn: str) -> None:
+        """Wait until an execution has ended."""
+        run = self._runs.get(arn)
+        if run is None:
+            return
+        future: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
+        run.ended.append(future)
+        await future
+
+    # -- activities
+
+    def _offer(self, activity: str, place: tuple[str, int]) -> None:
+        pollers = self._pollers.get(activity)
+        while pollers:
+            poller = pollers.popleft()
+            if not poller.done():
+                poller.set_result(place)
+                return
+        self._activities.setdefault(activity, deque()).append(place)
+
+    async def take(self, activity: str, worker: str | None, seconds: float) -> tuple[str, str] | None:
+        """The token and input of an activity's next task, waiting for one up to `seconds`."""
+        until = self._kit.clock.time() + seconds
+        while True:
+            place = await self._next_place(activity, until)
+            if place is None:
+                return None
+            run = self._runs.get(place[0])
+            found = run.execution.tasks.get(place[1]) if run is not None else None
+            if run is None or found is None or found[1].started:
+                continue
+            await self.settle(run, ("taken", self._kit.clock.millis(), place[1], worker))
+            return found[1].token or "", text_of(found[1].parameters)
+
+    async def _next_place(self, activity: str, until: float) -> tuple[str, int] | None:
+        waiting = self._activities.get(activity)
+        if waiting:
+            return waiting.popleft()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._pollers.setdefault(activity, deque()).append(future)
+        alarm = self._kit.clock.alarm(until, future)
+        try:
+            found: tuple[str, int] | None = await future
+        finally:
+            alarm.cancel()
+            with contextlib.suppress(ValueError):
+                self._pollers[activity].remove(future)
+        return found
+
+    # -- alarms
+
+    def _set_alarm(self, when: int, arn: str, number: int) -> None:
+        heapq.heappush(self._alarms, (when, next(self._order), arn, number))
+        if self._alarms[0][0] == when and self._rearm is not None and not self._rearm.done():
+            self._rearm.set_result(None)
+
+    async def _ring(self) -> None:
+        clock = self._kit.clock
+        while True:
+            now = clock.millis()
+            while self._alarms and self._alarms[0][0] <= now:
+                _, _, arn, number = heapq.heappop(self._alarms)
+                run = self._runs.get(arn)
+                if run is not None and run.execution.expects(number):
+                    self.feed(run, ("time", now, number))
+            self._rearm = asyncio.get_running_loop().create_future()
+            until = (self._alarms[0][0] + 1) / 1000 if self._alarms else None
+            await clock.wait(self._rearm, until)
+
+
+def _child_result(found: dict[str, Any], *, parsed: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, value in found.items():
+        title = name[0].upper() + name[1:]
+        if value is None or title.startswith(("Redrive", "Trace", "MapRun", "StateMachineV", "StateMachineAl")):
+            continue
+        if title in {"Input", "Output"} and parsed:
+            value = _decode(value)
+        elif title in {"InputDetails", "OutputDetails"}:
+            value = {"Included": value["included"]}
+        elif title.endswith("Date"):
+            value = int(value * 1000)
+        shown[title] = value
+    return dict(sorted(shown.items()))
