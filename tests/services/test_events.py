@@ -115,7 +115,7 @@ class TestBuses:
         assert "Policy" not in events.describe_event_bus()
         assert refused(events.remove_permission, StatementId="one") == (
             "ResourceNotFoundException",
-            "EventBus does not have a policy.",
+            "Statement with the provided id does not exist.",
         )
         whole = '{"Version": "2012-10-17", "Statement": []}'
         events.put_permission(Policy=whole)
@@ -426,9 +426,12 @@ class TestTestEventPattern:
         assert code == "InvalidEventPatternException"
         assert message.startswith("Event pattern is not valid. Reason: Unrecognized match type x\n at [Source: ")
         assert refused(events.test_event_pattern, EventPattern=PATTERN, Event="{")[0] == "ValidationException"
-        for name in ("id", "account", "source", "time", "region", "resources", "detail-type"):
+        for name in ("id", "account", "source", "time", "region", "detail-type"):
             partial = json.dumps({k: v for k, v in self.EVENT.items() if k != name})
-            assert refused(events.test_event_pattern, EventPattern=PATTERN, Event=partial)[0] == "ValidationException"
+            assert refused(events.test_event_pattern, EventPattern=PATTERN, Event=partial) == (
+                "ValidationException",
+                "Parameter Event is not valid.",
+            )
 
 
 class TestArchives:

@@ -244,9 +244,13 @@ class _Parser:
         return AnythingBut(tuple(values))
 
     def _refused(self, operator: str) -> list[Value]:
+        """The values of a list; the reason why one is refused names the place twice, as was recorded."""
         values = []
-        while (token := self._reader.next()) is not Token.END_ARRAY:
-            values.append(self._refused_value(token, operator))
+        try:
+            while (token := self._reader.next()) is not Token.END_ARRAY:
+                values.append(self._refused_value(token, operator))
+        except InvalidPatternError as error:
+            raise InvalidPatternError(self._reader.located(error.reason)) from None
         return values
 
     def _refused_value(self, token: Token, operator: str) -> Value:

@@ -85,7 +85,11 @@ class Reader:
 
     def fail(self, message: str) -> NoReturn:
         """Refuse the pattern at the place where the reader stands."""
-        raise InvalidPatternError(f"{message}\n at {self._location(self._at)}")
+        raise InvalidPatternError(self.located(message))
+
+    def located(self, message: str) -> str:
+        """A message with the place where the reader stands."""
+        return f"{message}\n at {self._location(self._at)}"
 
     def _location(self, at: int) -> str:
         quoted = self.source[:_QUOTED_SOURCE]
@@ -217,9 +221,7 @@ class Reader:
         self._at = _SPACE.match(self.source, self._at).end()  # type: ignore[union-attr] # matches the empty text
 
     def _unexpected(self, wanted: str) -> NoReturn:
-        char = self.source[self._at]
-        self._at += 1
-        self.fail(f"Unexpected character ({_describe(char)}): {wanted}")
+        self.fail(f"Unexpected character ({_describe(self.source[self._at])}): {wanted}")
 
     def _unclosed(self) -> NoReturn:
         mark, at = self._open[-1]

@@ -12,7 +12,7 @@ from fogbank.core.schedule.cron import FIRST_YEAR, LAST_YEAR, Cron, CronError
 from fogbank.core.schedule.zones import UTC, moment
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
-_RATE = re.compile(r"rate\(\s*([0-9]{1,9})\s+(minute|hour|day)(s?)\s*\)")
+_RATE = re.compile(r"rate\(([0-9]{1,9})\s+(minute|hour|day)(s?)\)")
 _CRON = re.compile(r"cron\(([^()]*)\)")
 _AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
 

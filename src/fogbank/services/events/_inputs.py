@@ -140,11 +140,31 @@ def _part(target: str, text: str) -> Input:
     return part
 
 
+_HEAD = {
+    "id": "id",
+    "account": "account",
+    "detailType": "detail-type",
+    "time": "time",
+    "source": "source",
+    "region": "region",
+    "resources": "resources",
+    "version": "version",
+}
+"""The members of `aws.events.event`, and those of the event that they are, in the order that was recorded."""
+
+
+def _head(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event without its detail, under the names that `aws.events.event` has for its members."""
+    found = {name: event[member] for name, member in _HEAD.items() if member in event}
+    others = event.keys() - _HEAD.values() - {"detail"}
+    return found | {name: event[name] for name in event if name in others}
+
+
 _RESERVED: dict[str, Callable[[Occurrence], Any]] = {
     "aws.events.rule-arn": lambda o: o.rule_arn,
     "aws.events.rule-name": lambda o: o.rule_name,
     "aws.events.event.ingestion-time": lambda o: o.ingested,
-    "aws.events.event": lambda o: {name: value for name, value in o.event.items() if name != "detail"},
+    "aws.events.event": lambda o: _head(o.event),
     "aws.events.event.json": lambda o: o.event,
 }
 

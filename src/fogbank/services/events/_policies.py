@@ -64,9 +64,7 @@ def add_statement(policy: str | None, statement: Mapping[str, Any]) -> str:
 
 def remove_statement(policy: str | None, sid: str) -> str | None:
     """The policy without a statement; `None` if it was the last."""
-    if policy is None:
-        raise ResourceNotFoundError("EventBus does not have a policy.")
-    document = json.loads(policy)
+    document = json.loads(policy) if policy else {"Statement": []}
     rest = _others(document, sid)
     if len(rest) == len(_statements(document)):
         raise ResourceNotFoundError("Statement with the provided id does not exist.")

@@ -71,7 +71,7 @@ def test_statements_are_added_replaced_and_removed() -> None:
     with pytest.raises(ApiError, match="Statement with the provided id does not exist"):
         remove_statement(policy, "b")
     assert remove_statement(policy, "a") is None
-    with pytest.raises(ApiError, match="EventBus does not have a policy"):
+    with pytest.raises(ApiError, match="Statement with the provided id does not exist"):
         remove_statement(None, "a")
 
 

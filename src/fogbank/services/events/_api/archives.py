@@ -84,6 +84,8 @@ class ArchiveOperations(Operations):
         page = Page(request.get("NextToken"), request.get("Limit"), request.get("NamePrefix"))
 
         async def body(tx: Tx) -> Reply:
+            if "EventSourceArn" in request:
+                await self._require_bus(tx, _source(request["EventSourceArn"]))
             found = await rows.list_archives(tx, call.scope, start=page.start, limit=page.limit + 1)
             archives, token = page.cut(found, [archive.name for archive in found])
             documents = [_document(archive) for archive in archives]
