@@ -13,18 +13,19 @@ from fogbank.delivery.message import Message, RetryPolicy
 from fogbank.storage import Tx
 
 INSERT = """
-INSERT INTO outbox (target, payload, envelope, attempts, enqueued, due, leased_until)
-VALUES ($1, $2, $3, 0, $4, $5, $6) RETURNING id
+INSERT INTO outbox (route, target, payload, envelope, attempts, enqueued, due, leased_until)
+VALUES ($1, $2, $3, $4, 0, $5, $6, $7) RETURNING id
 """
 DELETE = "DELETE FROM outbox WHERE id = $1"
 POSTPONE = "UPDATE outbox SET attempts = $2, due = $3, leased_until = 0, error = $4 WHERE id = $1"
 RENEW = "UPDATE outbox SET leased_until = $2 WHERE id = $1"
 CLAIM = """
 UPDATE outbox SET leased_until = $2 WHERE id IN (
-    SELECT id FROM outbox WHERE due <= $1 AND leased_until <= $1 ORDER BY due LIMIT $3 FOR UPDATE SKIP LOCKED
-) RETURNING id, target, payload, envelope, attempts, enqueued
+    SELECT id FROM outbox WHERE route = $4 AND due <= $1 AND leased_until <= $1
+    ORDER BY due LIMIT $3 FOR UPDATE SKIP LOCKED
+) RETURNING id, route, target, payload, envelope, attempts, enqueued
 """
-NEXT_DUE = "SELECT due FROM outbox WHERE leased_until = 0 ORDER BY due LIMIT 1"
+NEXT_DUE = "SELECT due FROM outbox WHERE route = $1 AND leased_until = 0 ORDER BY due LIMIT 1"
 RELEASE_ALL = "UPDATE outbox SET leased_until = 0 WHERE leased_until > 0"
 
 
@@ -38,9 +39,8 @@ class Claimed(NamedTuple):
 
 
 class _Envelope(msgspec.Struct, omit_defaults=True, array_like=True):
-    """All of a message but its target and payload, as one compact JSON array."""
+    """All of a message but its route, target and payload, as one compact JSON array."""
 
-    route: str
     source: str
     account: str
     region: str
@@ -59,7 +59,6 @@ async def insert(tx: Tx, message: Message, *, now: int, leased_until: int) -> in
     """Add a message; its id."""
     policy = message.policy
     envelope = _Envelope(
-        message.route,
         message.source,
         message.scope.account,
         message.scope.region,
@@ -70,14 +69,16 @@ async def insert(tx: Tx, message: Message, *, now: int, leased_until: int) -> in
         message.dead_letter_attributes,
     )
     due = now + int(message.delay * 1000)
-    row = await tx.fetch_one(INSERT, message.target, message.payload, _encode(envelope), now, due, leased_until)
+    row = await tx.fetch_one(
+        INSERT, message.route, message.target, message.payload, _encode(envelope), now, due, leased_until
+    )
     assert row is not None, "INSERT … RETURNING gives a row"
     return int(row[0])
 
 
-async def claim(tx: Tx, *, now: int, leased_until: int, limit: int) -> list[Claimed]:
-    """Take up to `limit` rows that are due and that nobody is at work on."""
-    rows = await tx.fetch(CLAIM, now, leased_until, limit)
+async def claim(tx: Tx, route: str, *, now: int, leased_until: int, limit: int) -> list[Claimed]:
+    """Take up to `limit` rows of a route that are due and that nobody is at work on."""
+    rows = await tx.fetch(CLAIM, now, leased_until, limit, route)
     return [_claimed(*row) for row in rows]
 
 
@@ -96,9 +97,9 @@ async def renew(tx: Tx, ids: Iterable[int], leased_until: int) -> None:
     await tx.execute_many(RENEW, [(key, leased_until) for key in ids])
 
 
-async def next_due(tx: Tx) -> int | None:
-    """When the next row that nobody holds falls due, in milliseconds."""
-    row = await tx.fetch_one(NEXT_DUE)
+async def next_due(tx: Tx, route: str) -> int | None:
+    """When the next row of a route that nobody holds falls due, in milliseconds."""
+    row = await tx.fetch_one(NEXT_DUE, route)
     return None if row is None else int(row[0])
 
 
@@ -107,14 +108,16 @@ async def release_all(tx: Tx) -> None:
     await tx.execute(RELEASE_ALL)
 
 
-def _claimed(key: int, target: str, payload: bytes, envelope: bytes, attempts: int, enqueued: int) -> Claimed:
+def _claimed(
+    key: int, route: str, target: str, payload: bytes, envelope: bytes, attempts: int, enqueued: int
+) -> Claimed:
     e = _decode(envelope)
     message = Message(
         target=target,
         payload=payload,
         scope=Scope(e.account, e.region),
         trace=Trace(*e.trace),
-        route=e.route,
+        route=route,
         source=e.source,
         parameters=e.parameters,
         policy=RetryPolicy(*e.policy),

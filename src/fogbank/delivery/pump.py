@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ _log = logging.getLogger("fogbank.delivery")
 TOPIC = "outbox"
 LEASE = 60.0
 """Seconds that a claimed row is ours unless we renew; a dead node's rows are taken over after this."""
-MAX_CONCURRENT = 256
-"""Attempts under way at once."""
+MAX_CONCURRENT = 1_000
+"""Attempts of one route under way at once."""
 MAX_READY = 2_000
-"""Messages that wait in memory for a free place; more stay in the table."""
+"""Messages of one route that wait in memory for a free place; more stay in the table."""
+MAX_CLAIM = 500
+"""Rows that are claimed in one transaction."""
 
 
 class Route:
@@ -47,6 +50,29 @@ class Route:
         """In the transaction that removes the message: what follows from its never arriving."""
 
 
+class _Lane:
+    """A route, what waits for it in memory, and what it is at. Lanes are apart: a slow route holds up no other."""
+
+    __slots__ = ("has_sequel", "name", "ready", "route", "under_way")
+
+    def __init__(self, name: str, route: Route) -> None:
+        self.name = name
+        self.route = route
+        self.ready: deque[Attempt] = deque()
+        self.under_way: dict[int, Attempt] = {}
+        self.has_sequel = type(route).succeeded is not Route.succeeded
+
+    @property
+    def room(self) -> int:
+        """How many more may wait in memory."""
+        return MAX_READY - len(self.ready)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is under way."""
+        return not (self.ready or self.under_way)
+
+
 class Delivery(Actor):
     """Enqueue messages in a transaction; they arrive, or their dead letter does."""
 
@@ -55,9 +81,7 @@ class Delivery(Actor):
         self._storage = storage
         self._clock = clock
         self._ids = ids
-        self._routes: dict[str, Route] = {}
-        self._ready: deque[Attempt] = deque()
-        self._under_way: dict[int, Attempt] = {}
+        self._lanes: dict[str, _Lane] = {}
         self._arrived: list[int] = []
         self._flushing = False
         self._quiet: list[asyncio.Future[None]] = []
@@ -69,33 +93,38 @@ class Delivery(Actor):
 
     def route(self, name: str, route: Route) -> None:
         """Register who attempts the messages whose `route` is `name`."""
-        if name in self._routes:
+        if name in self._lanes:
             raise ValueError(f"route {name!r} is registered already")
-        self._routes[name] = route
+        self._lanes[name] = _Lane(name, route)
 
     async def enqueue(self, tx: Tx, message: Message) -> int:
-        """Add a message in the sender's transaction. It is attempted at once after the commit (or after its delay)."""
+        """Add a message in the sender's transaction. It is attempted at once after the commit (or after its delay).
+
+        `KeyError` if nobody has registered its route.
+        """
+        lane = self._lanes[message.route]
         now = self._clock.millis()
-        take = self.running and message.delay <= 0 and len(self._ready) < MAX_READY
+        take = self.running and message.delay <= 0 and lane.room > 0
         leased_until = now + int(LEASE * 1000) if take else 0
         key = await outbox.insert(tx, message, now=now, leased_until=leased_until)
         if take:
             attempt = Attempt(key, message, 1, now / 1000)
-            tx.after_commit(lambda: self._offer(attempt))
+            tx.after_commit(lambda: self._offer(lane, attempt))
         else:
             tx.wake(TOPIC)
         return key
 
     async def quiet(self) -> None:
         """Wait until nothing is under way or ready: for tests, and for a stop."""
-        while self._ready or self._under_way or self._flushing:
+        while not self._is_quiet:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._quiet.append(future)
             await future
 
     def forget(self) -> None:
         """Drop what waits in memory: the tables were emptied."""
-        self._ready.clear()
+        for lane in self._lanes.values():
+            lane.ready.clear()
         self._storage.wake(TOPIC)
 
     # -- life ---------------------------------------------------------------------------------------------
@@ -107,40 +136,45 @@ class Delivery(Actor):
         self.spawn(self._renew(), name="delivery-renew")
 
     async def on_stop(self) -> None:
-        self._ready.clear()  # they are in the table
+        for lane in self._lanes.values():
+            lane.ready.clear()  # they are in the table
 
     async def _scan(self) -> None:
         """Claim what falls due, again and again; between two scans wait for a wake or for the next moment."""
         with self._storage.subscribe(TOPIC) as wakeup:
             while True:
-                until = await self._claim()
+                until = await self._storage.transact(self._claim)
                 if until is None or until > self._clock.time():
                     await wakeup.wait(until)
 
-    async def _claim(self) -> float | None:
-        """Take what is due; when to look again (`None`: when woken)."""
-        room = MAX_READY - len(self._ready)
+    async def _claim(self, tx: Tx) -> float | None:
+        """Take what is due, in lanes that have room; when to look again (`None`: when woken)."""
+        moments = []
         now = self._clock.millis()
-        if room <= 0:
-            return now / 1000 + 0.05
+        for lane in self._lanes.values():
+            if lane.room <= 0:
+                continue  # it wakes the scan when it has worked off what it has
+            limit = min(lane.room, MAX_CLAIM)
+            rows = await outbox.claim(tx, lane.name, now=now, leased_until=now + int(LEASE * 1000), limit=limit)
+            if rows:
+                tx.after_commit(partial(self._offer_all, lane, rows))
+            due = await outbox.next_due(tx, lane.name)
+            if due is not None and len(rows) < lane.room:
+                moments.append(due / 1000)
+        return min(moments, default=None)
 
-        async def body(tx: Tx) -> tuple[list[outbox.Claimed], int | None]:
-            taken = await outbox.claim(tx, now=now, leased_until=now + int(LEASE * 1000), limit=min(room, 500))
-            return taken, await outbox.next_due(tx)
-
-        claimed, due = await self._storage.transact(body)
-        for row in claimed:
-            if row.id not in self._under_way:
-                self._offer(Attempt(row.id, row.message, row.attempts + 1, row.enqueued / 1000))
-        return None if due is None else due / 1000
+    def _offer_all(self, lane: _Lane, rows: Sequence[outbox.Claimed]) -> None:
+        for row in rows:
+            if row.id not in lane.under_way:
+                self._offer(lane, Attempt(row.id, row.message, row.attempts + 1, row.enqueued / 1000))
 
     async def _renew(self) -> None:
         """Keep the leases of long attempts (an asynchronous invocation may take 15 minutes), and look for lost ones."""
         while True:
             await self._clock.sleep(LEASE / 3)
-            if not self._storage.exclusive:
-                self._storage.wake(TOPIC)
-            keys = [*self._under_way, *(attempt.id for attempt in self._ready)]
+            self._storage.wake(TOPIC)
+            keys = [key for lane in self._lanes.values() for key in lane.under_way]
+            keys += [attempt.id for lane in self._lanes.values() for attempt in lane.ready]
             if not keys:
                 continue
             until = self._clock.millis() + int(LEASE * 1000)
@@ -148,51 +182,55 @@ class Delivery(Actor):
 
     # -- attempts -----------------------------------------------------------------------------------------
 
-    def _offer(self, attempt: Attempt) -> None:
+    def _offer(self, lane: _Lane, attempt: Attempt) -> None:
         """Start an attempt, or let it wait for a place."""
         if not self.running:
             return
-        if len(self._under_way) >= MAX_CONCURRENT:
-            self._ready.append(attempt)
+        if len(lane.under_way) >= MAX_CONCURRENT:
+            lane.ready.append(attempt)
             return
-        self._under_way[attempt.id] = attempt
-        self.spawn(self._work(attempt))
+        lane.under_way[attempt.id] = attempt
+        self.spawn(self._work(lane, attempt))
 
-    async def _work(self, attempt: Attempt | None) -> None:
+    async def _work(self, lane: _Lane, attempt: Attempt | None) -> None:
         """Attempt, settle, and go on with the next that waits."""
         while attempt is not None:
             try:
-                await self._attempt(attempt)
+                await self._attempt(lane, attempt)
             finally:
-                self._under_way.pop(attempt.id, None)
-            attempt = self._ready.popleft() if self._ready and self.running else None
-            if attempt is not None:
-                self._under_way[attempt.id] = attempt
+                lane.under_way.pop(attempt.id, None)
+            attempt = self._next(lane)
         self._tell_quiet()
 
-    async def _attempt(self, attempt: Attempt) -> None:
-        route = self._routes.get(attempt.message.route)
+    def _next(self, lane: _Lane) -> Attempt | None:
+        if not lane.ready or not self.running:
+            return None
+        attempt = lane.ready.popleft()
+        lane.under_way[attempt.id] = attempt
+        if not lane.ready:
+            self._storage.wake(TOPIC)  # more may be in the table
+        return attempt
+
+    async def _attempt(self, lane: _Lane, attempt: Attempt) -> None:
         faults.point("delivery.before-attempt")
         try:
-            if route is None:
-                raise LookupError(f"no route {attempt.message.route!r} is registered")  # noqa: TRY301
-            result = await route.attempt(attempt)
+            result = await lane.route.attempt(attempt)
         except Exception as error:  # noqa: BLE001 - the delivery supervisor: every failure is retried or dead-lettered
-            await self._failed(route, attempt, error)
+            await self._failed(lane.route, attempt, error)
             return
         faults.point("delivery.after-attempt")
-        if type(route).succeeded is Route.succeeded:
+        if not lane.has_sequel:
             self._arrived.append(attempt.id)
             self._flush()
             return
 
         async def body(tx: Tx) -> None:
             await outbox.delete(tx, [attempt.id])
-            await route.succeeded(tx, attempt, result)
+            await lane.route.succeeded(tx, attempt, result)
 
         await self._storage.transact(body)
 
-    async def _failed(self, route: Route | None, attempt: Attempt, error: Exception) -> None:
+    async def _failed(self, route: Route, attempt: Attempt, error: Exception) -> None:
         now = self._clock.time()
         message = attempt.message
         step = next_delay(
@@ -212,8 +250,7 @@ class Delivery(Actor):
 
         async def exhaust(tx: Tx, reason: Exhaustion) -> None:
             await outbox.delete(tx, [attempt.id])
-            if route is not None:
-                await route.exhausted(tx, attempt, Failure(code, text, reason, attempt.number - 1))
+            await route.exhausted(tx, attempt, Failure(code, text, reason, attempt.number - 1))
 
         if isinstance(step, Exhaustion):
             await self._storage.transact(lambda tx: exhaust(tx, step))
@@ -235,8 +272,12 @@ class Delivery(Actor):
             self._flushing = False
         self._tell_quiet()
 
+    @property
+    def _is_quiet(self) -> bool:
+        return not self._flushing and all(lane.is_idle for lane in self._lanes.values())
+
     def _tell_quiet(self) -> None:
-        if not (self._ready or self._under_way or self._flushing):
+        if self._is_quiet:
             waiting, self._quiet = self._quiet, []
             for future in waiting:
                 _complete(future)

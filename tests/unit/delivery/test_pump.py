@@ -232,6 +232,26 @@ async def test_more_messages_than_fit_in_memory_all_arrive(world: World, monkeyp
     assert await world.waiting() == 0
 
 
+class StuckRoute(Route):
+    """A route whose attempts never end."""
+
+    async def attempt(self, attempt: Attempt) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_a_route_that_is_stuck_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fogbank.delivery.pump.MAX_READY", 3)
+    monkeypatch.setattr("fogbank.delivery.pump.MAX_CONCURRENT", 2)
+    world.delivery.route("stuck", StuckRoute())
+    for _ in range(10):
+        await world.send(route="stuck")
+    for _ in range(10):
+        await world.send()
+    await world.clock.advance(1)
+    assert len(world.cloud.calls) == 10
+    assert await world.waiting() == 10
+
+
 class CountingRoute(Route):
     """A service's own route."""
 

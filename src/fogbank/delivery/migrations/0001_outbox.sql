@@ -1,5 +1,6 @@
 CREATE TABLE outbox (
     id BIGSERIAL PRIMARY KEY,
+    route TEXT NOT NULL,
     target TEXT NOT NULL,
     payload BYTEA NOT NULL,
     envelope BYTEA NOT NULL,
@@ -10,4 +11,4 @@ CREATE TABLE outbox (
     error TEXT
 );
 
-CREATE INDEX outbox_due ON outbox (due);
+CREATE INDEX outbox_due ON outbox (route, due);
