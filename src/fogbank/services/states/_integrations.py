@@ -1,4 +1,4 @@
-"""Task integrations: a task's parameters become an API call, its reply a result, its error an error name and a cause.
+"""Task integrations: parameters become an API call, its reply a result, its error a name and a cause.
 
 Sources: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html and supported-services-awssdk.html
 """
@@ -133,8 +133,6 @@ class Caller:
         kind = document.get("errorType") if isinstance(document, dict) else None
         if isinstance(document, dict) and "errorType" not in document:
             kind = "Lambda.Unknown" if "errorMessage" not in document else "Exception"
-        if kind and kind in {"Sandbox.Timedout", "Runtime.ExitError"}:
-            pass
         raise TaskError(kind or "Lambda.Unknown", text_of(document) if compact and document else payload)
 
     async def optimized(self, family: str, operation: str, parameters: Json) -> str:
@@ -188,9 +186,7 @@ class Caller:
         try:
             model = service_model(names.service).operation(name)
         except (UnknownServiceError, UnknownOperationNameError):
-            raise TaskError(
-                "States.Runtime", f"Fogbank does not know the operation {service}:{operation}"
-            ) from None
+            raise TaskError("States.Runtime", f"Fogbank does not know the operation {service}:{operation}") from None
         given = parameters if isinstance(parameters, dict) else {}
         try:
             reply = await self.cloud.call(
@@ -244,8 +240,11 @@ def optimized_error(names: Names, error: ApiError, request_id: str) -> TaskError
     modelled = _modelled(names.service, error.code)
     name = names.fallback if modelled is None else _exception(modelled[0])
     code = error.code if modelled is None else modelled[1]
+    message = error.message
+    if names.service == "lambda" and message.startswith("Function not found: ") and message.count(":") == 7:
+        message += ":$LATEST"
     cause = (
-        f"{error.message} (Service: {names.title}; Status Code: {error.status}; Error Code: {code}; Request ID: "
+        f"{message} (Service: {names.title}; Status Code: {error.status}; Error Code: {code}; Request ID: "
         f"{request_id}; Proxy: null)"
     )
     return TaskError(f"{names.prefix}.{name}", cause)
@@ -296,7 +295,7 @@ def _given(shape: Shape, value: Json) -> Json:
     if isinstance(shape, BlobShape):
         return value.encode() if isinstance(value, str) and shape.name != "Blob" else text_of(value).encode()
     if isinstance(shape, TimestampShape) and isinstance(value, str):
-        return datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
+        return datetime.fromisoformat(value).timestamp()
     return value
 
 

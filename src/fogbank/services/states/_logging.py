@@ -92,7 +92,7 @@ class LogWriter:
 
 
 def _line(event: dict[str, Any], arn: str, *, include: bool) -> dict[str, Any]:
-    details = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+    details: dict[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
     if not include:
         details = {name: value for name, value in details.items() if name not in _DATA}
     moment = int(event["timestamp"] * 1000)

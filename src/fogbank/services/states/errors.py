@@ -1,7 +1,8 @@
 """The errors of Step Functions.
 
     ApiError
-    ├── InvalidArnError, InvalidNameError, InvalidDefinitionError, InvalidInputError, InvalidOutputError, InvalidTokenError
+    ├── InvalidArnError, InvalidNameError, InvalidDefinitionError, InvalidInputError
+    ├── InvalidOutputError, InvalidTokenError
     ├── MachineExistsError, MachineNotFoundError, MachineTypeError
     ├── ExecutionExistsError, ExecutionNotFoundError, NotRedrivableError
     ├── ActivityNotFoundError, ResourceNotFoundError, ConflictError, MissingParameterError

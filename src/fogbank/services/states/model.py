@@ -1,8 +1,8 @@
 """The values of Step Functions: state machines and what belongs to them.
 
-    machine ──has──▶ revisions (one of them current) ◀── versions ◀── aliases (weighted)
-       │                 ▲
-       └── executions ───┘ each runs by the revision that was current, or that its version names
+machine ──has──▶ revisions (one of them current) ◀── versions ◀── aliases (weighted)
+   │                 ▲
+   └── executions ───┘ each runs by the revision that was current, or that its version names
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ PUT_ACTIVITY = (
 )
 DELETE_ACTIVITY = "DELETE FROM states_activities WHERE arn = $1"
 ADD_EXECUTION = (
-    "INSERT INTO states_executions (arn, machine, revision, name, seed, qualified, alias, trace, input, status, started, "
-    "stopped, output, error, cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
+    "INSERT INTO states_executions (arn, machine, revision, name, seed, qualified, alias, trace, input, status, "
+    "started, stopped, output, error, cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
     "ON CONFLICT (arn) DO NOTHING RETURNING id"
 )
 GET_EXECUTION = f"SELECT {_EXECUTION} FROM states_executions WHERE arn = $1"

@@ -125,9 +125,7 @@ class Runner(Actor):
         self._committed(run, ended)
         return run.record
 
-    def begin_express(
-        self, record: Record, revision: Revision, scope: Scope, trace: Trace
-    ) -> asyncio.Future[Record]:
+    def begin_express(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> asyncio.Future[Record]:
         """Start an Express execution, which lives in memory; the future is its end."""
         run = Run(record, revision, self._execution(record, revision, scope, express=True), scope, trace, express=True)
         end: asyncio.Future[Record] = asyncio.get_running_loop().create_future()

@@ -80,9 +80,7 @@ class MachineOperations(Frame):
         return reply
 
     @staticmethod
-    async def _again(
-        tx: Tx, found: Machine, given: Mapping[str, Any], kind: str, settings: dict[str, Any]
-    ) -> Reply:
+    async def _again(tx: Tx, found: Machine, given: Mapping[str, Any], kind: str, settings: dict[str, Any]) -> Reply:
         revision = await rows.get_revision(tx, found.revision)
         same = (
             revision is not None
@@ -166,7 +164,9 @@ class MachineOperations(Frame):
         return reply
 
     async def describe_state_machine_for_execution(
-        self, call: Call, request: DescribeStateMachineForExecutionInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: DescribeStateMachineForExecutionInputTypeDef,
     ) -> Reply:
         """DescribeStateMachineForExecution: the definition that an execution runs by."""
         arn = request["executionArn"]
@@ -198,7 +198,9 @@ class MachineOperations(Frame):
         return {"stateMachines": shown, "nextToken": token}
 
     async def validate_state_machine_definition(
-        self, call: Call, request: ValidateStateMachineDefinitionInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: ValidateStateMachineDefinitionInputTypeDef,
     ) -> Reply:
         """ValidateStateMachineDefinition: every problem of a definition."""
         try:
@@ -295,9 +297,7 @@ def _settings(given: Mapping[str, Any], before: dict[str, Any]) -> dict[str, Any
         on = settings["logging"]["level"] != "OFF"
         arns = [d.get("cloudWatchLogsLogGroup", {}).get("logGroupArn") for d in destinations]
         if len(destinations) > 1 or (on and len(destinations) != 1):
-            raise errors.InvalidLoggingError(
-                "Invalid Logging Configuration: Must specify exactly one Log Destination."
-            )
+            raise errors.InvalidLoggingError("Invalid Logging Configuration: Must specify exactly one Log Destination.")
         if any(not arn or ":log-group:" not in arn for arn in arns):
             raise errors.InvalidLoggingError("Invalid Logging Configuration: Log Destination is not a log group.")
     tracing = given.get("tracingConfiguration")

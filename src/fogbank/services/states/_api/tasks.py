@@ -10,7 +10,15 @@ import msgspec
 
 from fogbank.services.states import errors
 from fogbank.services.states import storage as rows
-from fogbank.services.states._api.frame import Frame, check_name, decode_position, page_of, page_size, refuse_keys, tags_of
+from fogbank.services.states._api.frame import (
+    Frame,
+    check_name,
+    decode_position,
+    page_of,
+    page_size,
+    refuse_keys,
+    tags_of,
+)
 from fogbank.services.states._language._threads import Task
 from fogbank.services.states._resolve import parse
 from fogbank.services.states.model import MAX_INPUT, Activity
@@ -75,9 +83,7 @@ class TaskOperations(Frame):
         run = self._runner.find(arn)
         found = None if run is None else run.execution.tasks.get(key)
         if run is None or found is None:
-            raise errors.TaskTimedOutError(
-                "Task Timed Out: 'Provided task does not exist anymore'"
-            )
+            raise errors.TaskTimedOutError("Task Timed Out: 'Provided task does not exist anymore'")
         if found[1].token != token:
             raise errors.InvalidTokenError("Invalid Token: 'Invalid token'")
         return run, found[1]

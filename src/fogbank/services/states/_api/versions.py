@@ -35,7 +35,9 @@ class VersionOperations(Frame):
     """The operations on versions and aliases."""
 
     async def publish_state_machine_version(
-        self, call: Call, request: PublishStateMachineVersionInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: PublishStateMachineVersionInputTypeDef,
     ) -> Reply:
         """PublishStateMachineVersion."""
         arn = request["stateMachineArn"]
@@ -60,7 +62,9 @@ class VersionOperations(Frame):
         return {"stateMachineVersionArn": version.arn, "creationDate": version.created / 1000}
 
     async def list_state_machine_versions(
-        self, call: Call, request: ListStateMachineVersionsInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: ListStateMachineVersionsInputTypeDef,
     ) -> Reply:
         """ListStateMachineVersions: newest first."""
         arn = request["stateMachineArn"]
@@ -73,7 +77,9 @@ class VersionOperations(Frame):
         return {"stateMachineVersions": shown, "nextToken": token}
 
     async def delete_state_machine_version(
-        self, call: Call, request: DeleteStateMachineVersionInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: DeleteStateMachineVersionInputTypeDef,
     ) -> Reply:
         """DeleteStateMachineVersion: not while an alias leads to it."""
         arn = request["stateMachineVersionArn"]
@@ -96,7 +102,9 @@ class VersionOperations(Frame):
         return {}
 
     async def create_state_machine_alias(
-        self, call: Call, request: CreateStateMachineAliasInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: CreateStateMachineAliasInputTypeDef,
     ) -> Reply:
         """CreateStateMachineAlias: again with the same settings it answers as the first time."""
         routing = _routing(request["routingConfiguration"])
@@ -123,7 +131,9 @@ class VersionOperations(Frame):
         return {"stateMachineAliasArn": arn, "creationDate": alias.created / 1000}
 
     async def update_state_machine_alias(
-        self, call: Call, request: UpdateStateMachineAliasInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: UpdateStateMachineAliasInputTypeDef,
     ) -> Reply:
         """UpdateStateMachineAlias."""
         arn = request["stateMachineAliasArn"]
@@ -150,7 +160,9 @@ class VersionOperations(Frame):
         return {"updateDate": now / 1000}
 
     async def describe_state_machine_alias(
-        self, call: Call, request: DescribeStateMachineAliasInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: DescribeStateMachineAliasInputTypeDef,
     ) -> Reply:
         """DescribeStateMachineAlias."""
         arn = request["stateMachineAliasArn"]
@@ -168,7 +180,9 @@ class VersionOperations(Frame):
         }
 
     async def delete_state_machine_alias(
-        self, call: Call, request: DeleteStateMachineAliasInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: DeleteStateMachineAliasInputTypeDef,
     ) -> Reply:
         """DeleteStateMachineAlias: no error if it is not there."""
         arn = request["stateMachineAliasArn"]
@@ -178,7 +192,9 @@ class VersionOperations(Frame):
         return {}
 
     async def list_state_machine_aliases(
-        self, call: Call, request: ListStateMachineAliasesInputTypeDef  # noqa: ARG002
+        self,
+        call: Call,
+        request: ListStateMachineAliasesInputTypeDef,
     ) -> Reply:
         """ListStateMachineAliases: of a state machine, or those that lead to a version."""
         arn = request["stateMachineArn"]
@@ -207,7 +223,9 @@ def _routing(given: Sequence[Mapping[str, Any]] | Any) -> list[dict[str, Any]]:
     arns = [route["stateMachineVersionArn"] for route in routing]
     shown = ", ".join(arns)
     if not all(arn.rpartition(":")[2].isdigit() and ":stateMachine:" in arn for arn in arns):
-        raise errors.ValidationError(f"Routing configuration must contain state machine version ARNs. Received: [{shown}]")
+        raise errors.ValidationError(
+            f"Routing configuration must contain state machine version ARNs. Received: [{shown}]"
+        )
     if len(set(arns)) != len(arns):
         raise errors.ValidationError(
             f"Routing configuration must contain distinct state machine version ARNs. Received: [{shown}]"

@@ -240,12 +240,10 @@ class Core:
 
 def _matches(wanted: tuple[str, ...], names: set[str | None]) -> bool:
     for name in wanted:
-        if name in names and name not in {RUNTIME}:
+        if name in names and name != RUNTIME:
             return True
         if name == "States.ALL" and not names & _BUILT_IN_UNCAUGHT:
             return True
         if name == "States.TaskFailed" and not names & (_BUILT_IN_UNCAUGHT | {TIMEOUT}):
             return True
     return False
-
-

@@ -42,6 +42,8 @@ def effective_input(thread: Thread) -> Json:
 def whole_number(thread: Thread, path: Path, field: str, data: Json) -> int:
     """The integer at a path of a `…Path` field."""
     found = find(path, thread, data)
+    if isinstance(found, str) and found.isdecimal() and len(found) < 10:
+        return int(found)
     if not isinstance(found, int) or isinstance(found, bool):
         shown = found if isinstance(found, str) else text_of(found)
         raise PathError(f'The {field} field refers to value "{shown}" which is not a valid integer: {path.text}')
@@ -53,7 +55,7 @@ def outcome(thread: Thread, result: Json) -> tuple[Json, dict[str, Json] | None]
     state = thread.state
     if state.jsonata:
         return query_outcome(thread, state.output, state.assign, {"input": thread.data, "result": result}, result)
-    assigned = None if state.assign is None else state.assign(thread, result)  # type: ignore[arg-type]
+    assigned = None if state.assign is None else state.assign(thread, result)
     if state.selector is not None:
         result = state.selector(thread, result)
     data = placed(thread, state, result)

@@ -52,9 +52,7 @@ class JoinSteps(Core):
             items = item_list(thread, data)
         except NotAnArrayError as error:
             shown = text_of(error.value)
-            raise QueryFailure(
-                f"{thread.describe()} Map state input must be an array but was: {shown}", None
-            ) from None
+            raise QueryFailure(f"{thread.describe()} Map state input must be an array but was: {shown}", None) from None
         started = self.emit(thread, "MapStateStarted", {"length": len(items)})
         program = state.branches[0]
         join = Join(thread, started, [None] * len(items), items, limit, last=started, selected=data)
@@ -80,7 +78,9 @@ class JoinSteps(Core):
     def _refuse_files(self, thread: Thread, data: Json) -> None:
         """What reads or writes objects needs a bucket: it fails by name where Fogbank has none."""
         state = thread.state
-        what = "ItemReader" if state.reader is not None else "ItemBatcher" if state.batcher is not None else "ResultWriter"  # noqa: E501
+        what = (
+            "ItemReader" if state.reader is not None else "ItemBatcher" if state.batcher is not None else "ResultWriter"
+        )
         cause = f"Fogbank does not implement {what} of a Distributed Map yet"
         config = (state.reader or {}).get("ReaderConfig", {})
         if "MaxItemsPath" in config:
@@ -122,6 +122,8 @@ class JoinSteps(Core):
             share = state.tolerated_percentage_query(thread, {"input": thread.data})
         elif state.tolerated_percentage_path is not None:
             share = find(state.tolerated_percentage_path, thread, data)
+            if isinstance(share, str) and share.isdecimal() and len(share) < 10:
+                share = int(share)
             if not isinstance(share, int | float) or isinstance(share, bool):
                 raise PathError(
                     f'The ToleratedFailurePercentagePath field refers to value "{text_of(share)}" which is not a valid '

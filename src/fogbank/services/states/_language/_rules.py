@@ -1,5 +1,6 @@
 """What each type of state may and must have, by query language. Sources: the language's specification and the
-Developer Guide's pages of each state."""
+Developer Guide's pages of each state.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +104,15 @@ OPTIMIZED: Mapping[str, frozenset[str]] = {
     ),
     "apigateway": frozenset({"invoke", "invoke.waitForTaskToken"}),
     "http": frozenset({"invoke"}),
-    "athena": frozenset({"startQueryExecution", "startQueryExecution.sync", "stopQueryExecution", "getQueryExecution", "getQueryResults"}),  # noqa: E501
+    "athena": frozenset(
+        {
+            "startQueryExecution",
+            "startQueryExecution.sync",
+            "stopQueryExecution",
+            "getQueryExecution",
+            "getQueryResults",
+        }
+    ),
     "batch": frozenset({"submitJob", "submitJob.sync"}),
     "bedrock": frozenset({"invokeModel", "createModelCustomizationJob", "createModelCustomizationJob.sync"}),
     "codebuild": frozenset({"startBuild", "startBuild.sync", "stopBuild", "batchDeleteBuilds", "batchGetReports"}),

@@ -39,7 +39,7 @@ class TaskSteps(Core):
         state = thread.state
         kind, family, operation = split_resource(state.resource)
         number = self.next_id()
-        thread.token = self.token(number) if operation.endswith(".waitForTaskToken") else None
+        thread.token = self.token(number) if operation.endswith((".waitForTaskToken", ".sync", ".sync:2")) else None
         parameters = effective_input(thread)
         timeout = self._limit(thread, state.timeout, state.timeout_path, state.timeout_query, "TimeoutSecondsPath")
         heartbeat = self._limit(

@@ -31,7 +31,7 @@ def timestamp_of(text: str) -> float | None:
     fraction = digits[0] if digits else ""
     zone = rest[len(fraction) :] if dot else ""
     try:
-        moment = datetime.fromisoformat((whole + zone).replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(whole + zone)
     except ValueError:
         return None
     return moment.timestamp() + (float(f"0.{fraction}") if fraction else 0.0)
@@ -185,7 +185,7 @@ def _value(path: Path, frame: Frame, data: Json) -> Json:
 
 @lru_cache(maxsize=1024)
 def glob(pattern: str) -> re.Pattern[str]:
-    """`StringMatches`: `*` is any text, `\\\\*` a star; in linear time whatever the pattern."""
+    r"""`StringMatches`: `*` is any text, `\\*` a star; in linear time whatever the pattern."""
     pieces: list[str] = [""]
     at = 0
     while at < len(pattern):

@@ -20,7 +20,7 @@ class Kind(StrEnum):
     """The types of state."""
 
     TASK = "Task"
-    PASS = "Pass"
+    PASS = "Pass"  # noqa: S105 - a type of state
     CHOICE = "Choice"
     WAIT = "Wait"
     SUCCEED = "Succeed"

@@ -1,9 +1,9 @@
 """What can go wrong inside a state.
 
-    Failure              an error name and a cause, as Retry and Catch see it
-    ├── RuntimeFailure   `States.Runtime`: nothing catches it
-    └── QueryFailure     `States.QueryEvaluationError`: also recorded as an event of its own
-    PathError            a path that finds nothing, or a template that cannot be filled: becomes a RuntimeFailure
+Failure              an error name and a cause, as Retry and Catch see it
+├── RuntimeFailure   `States.Runtime`: nothing catches it
+└── QueryFailure     `States.QueryEvaluationError`: also recorded as an event of its own
+PathError            a path that finds nothing, or a template that cannot be filled: becomes a RuntimeFailure
 """
 
 from __future__ import annotations

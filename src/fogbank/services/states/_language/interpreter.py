@@ -285,4 +285,3 @@ _STEPS = {
     Kind.PARALLEL: Execution.execute_parallel,
     Kind.MAP: Execution.execute_map,
 }
-

@@ -104,6 +104,11 @@ def _bounded(value: Any, what: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    """A value within a text: objects and arrays as Java prints them."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_shown, value)) + "]"
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -173,7 +178,10 @@ _ALGORITHMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "s
 
 
 def _hash(v: Sequence[Any], _: Randomness) -> str:
-    return digest(_bounded(_shown(v[0]), "data"), _text(v[1], "algorithm"))
+    return digest(
+        _bounded(v[0] if isinstance(v[0], str) else msgspec.json.encode(v[0]).decode(), "data"),
+        _text(v[1], "algorithm"),
+    )
 
 
 def digest(data: str, algorithm: str) -> str:
@@ -290,8 +298,8 @@ def _argument(text: str, at: int, depth: int) -> tuple[tuple[Any] | Path | Intri
 
 
 def _string(text: str, at: int) -> tuple[tuple[str], int]:
-    """A quoted string. `\\'` and `\\\\` are taken here; braces keep their backslash for `Format`."""
-    out = []
+    r"""A quoted string. `\\'` and `\\\\` are taken here; braces keep their backslash for `Format`."""
+    out: list[str] = []
     while at < len(text):
         char = text[at]
         if char == "'":

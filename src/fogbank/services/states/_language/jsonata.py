@@ -28,11 +28,78 @@ _source: ContextVar[Randomness] = ContextVar("randomness")
 _VARIABLE = re.compile(r"\$([^\W\d]\w*)")
 _CODE = re.compile(r"^([A-Z]\d{4}): ?")
 _FUNCTION_NAMES = frozenset(
-    """sum count max min average string substring substringBefore substringAfter lowercase uppercase length trim pad
-    match contains replace split join formatNumber formatBase formatInteger parseInteger number floor ceil round abs
-    sqrt power random boolean not map zip keys lookup append exists spread merge reverse each error assert type sort
-    shuffle distinct base64encode base64decode encodeUrlComponent encodeUrl decodeUrlComponent decodeUrl single filter
-    reduce sift toMillis fromMillis now millis uuid partition range hash parse eval clone""".split()
+    {
+        "abs",
+        "append",
+        "assert",
+        "average",
+        "base64decode",
+        "base64encode",
+        "boolean",
+        "ceil",
+        "clone",
+        "contains",
+        "count",
+        "decodeUrl",
+        "decodeUrlComponent",
+        "distinct",
+        "each",
+        "encodeUrl",
+        "encodeUrlComponent",
+        "error",
+        "eval",
+        "exists",
+        "filter",
+        "floor",
+        "formatBase",
+        "formatInteger",
+        "formatNumber",
+        "fromMillis",
+        "hash",
+        "join",
+        "keys",
+        "length",
+        "lookup",
+        "lowercase",
+        "map",
+        "match",
+        "max",
+        "merge",
+        "millis",
+        "min",
+        "not",
+        "now",
+        "number",
+        "pad",
+        "parse",
+        "parseInteger",
+        "partition",
+        "power",
+        "random",
+        "range",
+        "reduce",
+        "replace",
+        "reverse",
+        "round",
+        "shuffle",
+        "sift",
+        "single",
+        "sort",
+        "split",
+        "spread",
+        "sqrt",
+        "string",
+        "substring",
+        "substringAfter",
+        "substringBefore",
+        "sum",
+        "toMillis",
+        "trim",
+        "type",
+        "uppercase",
+        "uuid",
+        "zip",
+    }
 )
 
 
@@ -60,7 +127,7 @@ def _range(first: Any, last: Any, step: Any) -> Any:
     count = max(0, (high - low) // pace + 1)
     if count > 1000:
         raise ValueError("a range holds no more than 1000 items")
-    return list(range(low, low + count * pace, pace))
+    return low if count == 1 else list(range(low, low + count * pace, pace))  # a sequence of one is its item
 
 
 def _random(*seed: Any) -> float:
@@ -97,7 +164,7 @@ class Expression:
             "range": _range,
             "hash": lambda data, algorithm: digest(str(data), str(algorithm)),
             "uuid": lambda: _source.get().uuid(),
-            "parse": lambda data: msgspec.json.decode(data),
+            "parse": msgspec.json.decode,
         }
         for name, function in functions.items():
             self._compiled.register(name, function)

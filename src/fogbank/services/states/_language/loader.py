@@ -142,7 +142,7 @@ class _Loader:
             state = self.state(name, document, place, jsonata=jsonata)
             if state is not None:
                 program.states[name] = state
-        if "StartAt" and program.start and program.start not in states:
+        if program.start and program.start not in states:
             self.wrong(f"Missing 'Next' target: {program.start}", f"{at}/StartAt", TRANSITION)
         if len(program.states) == len(states):
             self.transitions(program, at)
@@ -203,7 +203,10 @@ class _Loader:
                 continue
             if name in other[kind]:
                 wrong, right = ("JSONPath", "JSONata") if jsonata else ("JSONata", "JSONPath")
-                self.wrong(f'The {wrong} field \'{name}\' is only supported when the QueryLanguage is set to "{wrong}", not "{right}"', f"{at}/{name}")  # noqa: E501
+                self.wrong(
+                    f'The {wrong} field \'{name}\' is only supported when the QueryLanguage is set to "{wrong}", not "{right}"',
+                    f"{at}/{name}",
+                )
             else:
                 self.wrong(f"Field '{name}' is not supported", f"{at}/{name}")
 
@@ -218,14 +221,12 @@ class _Loader:
         if ends and "Next" in document:
             self.wrong("Only one of 'Next' or 'End' may be specified", at)
         elif not ends and "Next" not in document:
-            self.wrong("These fields are required: [End] or [Next]" if False else "Must specify either 'Next' or 'End'", at)  # noqa: E501
+            self.wrong("Must specify either 'Next' or 'End'", at)
         state.next = following
 
     def data(self, state: State, document: Mapping[str, Json], at: str) -> None:
         if state.jsonata:
-            if "Output" in document and state.kind is not Kind.CHOICE:
-                state.output = self.query(document, "Output", at)
-            elif "Output" in document:
+            if "Output" in document:
                 state.output = self.query(document, "Output", at)
             if "Arguments" in document:
                 state.arguments = self.query(document, "Arguments", at)
@@ -356,7 +357,9 @@ class _Loader:
             jitter = entry.get("JitterStrategy", "NONE")
             if jitter not in {"NONE", "FULL"}:
                 self.wrong("Value is not one of [NONE, FULL]", f"{place}/JitterStrategy")
-            yield Retrier(errors, interval or 1, 3 if attempts is None else attempts, rate or 2.0, ceiling, jitter == "FULL")  # noqa: E501
+            yield Retrier(
+                errors, interval or 1, 3 if attempts is None else attempts, rate or 2.0, ceiling, jitter == "FULL"
+            )
 
     def catchers(self, state: State, value: Json, at: str) -> Iterable[Catcher]:
         allowed = _CATCH_JSONATA if state.jsonata else _CATCH_JSONPATH
@@ -498,7 +501,11 @@ class _Loader:
             if name not in names:
                 self.wrong(f"Field '{name}' is not supported", f"{place}/{name}")
         role = value.get("RoleArn")
-        if role is not None and expression_text(role) is None and (not isinstance(role, str) or not _ROLE.fullmatch(role)):  # noqa: E501
+        if (
+            role is not None
+            and expression_text(role) is None
+            and (not isinstance(role, str) or not _ROLE.fullmatch(role))
+        ):
             self.wrong("The value for the field 'RoleArn' must be a valid IAM role ARN", f"{place}/RoleArn")
         if state.jsonata:
             state.credentials = self.query(document, "Credentials", at)
@@ -533,7 +540,9 @@ class _Loader:
     def read_parallel(self, state: State, document: Mapping[str, Json], at: str) -> None:
         branches = document.get("Branches")
         if not isinstance(branches, list) or not branches:
-            self.wrong("The field 'Branches' must be a non-empty array", f"{at}/Branches" if branches is not None else at)  # noqa: E501
+            self.wrong(
+                "The field 'Branches' must be a non-empty array", f"{at}/Branches" if branches is not None else at
+            )
             return
         state.branches = tuple(
             self.machine(branch, f"{at}/Branches[{index}]", jsonata=state.jsonata)
@@ -635,10 +644,24 @@ _CATCH_JSONATA = frozenset({"ErrorEquals", "Next", "Output", "Assign", "Comment"
 _ERRORS = frozenset(
     f"States.{name}"
     for name in (
-        "ALL BranchFailed DataLimitExceeded ExceedToleratedFailureThreshold HeartbeatTimeout Http.Socket "
-        "IntrinsicFailure ItemReaderFailed NoChoiceMatched ParameterPathFailure Permissions QueryEvaluationError "
-        "ResultPathMatchFailure ResultWriterFailed Runtime TaskFailed Timeout"
-    ).split()
+        "ALL",
+        "BranchFailed",
+        "DataLimitExceeded",
+        "ExceedToleratedFailureThreshold",
+        "HeartbeatTimeout",
+        "Http.Socket",
+        "IntrinsicFailure",
+        "ItemReaderFailed",
+        "NoChoiceMatched",
+        "ParameterPathFailure",
+        "Permissions",
+        "QueryEvaluationError",
+        "ResultPathMatchFailure",
+        "ResultWriterFailed",
+        "Runtime",
+        "TaskFailed",
+        "Timeout",
+    )
 )
 _READERS: Mapping[Kind, Callable[[_Loader, State, Mapping[str, Json], str], None]] = {
     Kind.TASK: _Loader.read_task,

@@ -117,9 +117,12 @@ class Path:
 def _kind(node: Json) -> str:
     if node is None:
         return "null"
-    return {bool: "java.lang.Boolean", int: "java.lang.Integer", float: "java.lang.Double", str: "java.lang.String"}.get(
-        type(node), "net.minidev.json.JSONArray"
-    )
+    return {
+        bool: "java.lang.Boolean",
+        int: "java.lang.Integer",
+        float: "java.lang.Double",
+        str: "java.lang.String",
+    }.get(type(node), "net.minidev.json.JSONArray")
 
 
 # -- parsing ----------------------------------------------------------------------------------------------
@@ -231,13 +234,13 @@ class _Parser:
         if quote not in {"'", '"'}:
             raise InvalidPathError(f"expected a quoted name at {self.at}")
         self.at += 1
-        out = []
+        out: list[str] = []
         while self.at < len(self.text):
             char = self.text[self.at]
             self.at += 1
             if char == quote:
                 return "".join(out)
-            if char == "\\" and self.at < len(self.text):
+            if char == "\\" and self.text[self.at : self.at + 1] in {"'", "\\"}:
                 char = self.text[self.at]
                 self.at += 1
             out.append(char)

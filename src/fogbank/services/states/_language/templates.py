@@ -33,8 +33,15 @@ Json = Any
 class Frame(Protocol):
     """What a template is filled from: the state under way."""
 
-    source: Randomness
-    variables: Mapping[str, Json]
+    @property
+    def source(self) -> Randomness:
+        """Where random values come from."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, Json]:
+        """The variables in scope."""
+        ...
 
     def context(self) -> Json:
         """The context object."""
@@ -148,9 +155,7 @@ def _template(value: Json, location: str) -> Template | None:
         dynamic = dynamic or part is not None
     if not dynamic:
         return None
-    return lambda frame, data: {
-        name: item if part is None else part(frame, data) for name, item, part in members
-    }
+    return lambda frame, data: {name: item if part is None else part(frame, data) for name, item, part in members}
 
 
 # -- JSONata ----------------------------------------------------------------------------------------------
@@ -204,9 +209,7 @@ def _query(value: Json, field: str) -> Query | None:
     members = [(name, item, _query(item, f"{field}/{name}")) for name, item in value.items()]
     if not any(part for _, _, part in members):
         return None
-    return lambda frame, states: {
-        name: item if part is None else part(frame, states) for name, item, part in members
-    }
+    return lambda frame, states: {name: item if part is None else part(frame, states) for name, item, part in members}
 
 
 def _expression(text: str, field: str) -> Query:
