@@ -206,15 +206,17 @@ def plain(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _has_dots(event: dict[str, Any]) -> bool:
-    stack: list[Any] = [event]
-    while stack:
-        node = stack.pop()
-        values = node
+    nodes: list[Any] = [event]
+    for node in nodes:  # grows while it is walked
         if type(node) is dict:
-            if "." in "".join(node):
-                return True
-            values = node.values()
-        stack += [value for value in values if type(value) is dict or type(value) is list]
+            for name, value in node.items():
+                if "." in name:
+                    return True
+                kind = type(value)
+                if kind is dict or kind is list:
+                    nodes.append(value)
+        else:
+            nodes += [value for value in node if type(value) is dict or type(value) is list]
     return False
 
 

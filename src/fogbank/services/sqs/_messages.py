@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -157,7 +158,6 @@ def _check_attribute_name(name: str) -> None:
 
 
 def _check_value(name: str, value: Mapping[str, Any], what: str) -> Attribute:
-    subject = f"{what[0].upper()}{what[1:]} '{name}'"
     if value.get("StringListValues") or value.get("BinaryListValues"):
         raise InvalidParameterValueError("Message attribute list values in SendMessage operation are not supported.")
     data_type = value.get("DataType") or ""
@@ -176,12 +176,16 @@ def _check_value(name: str, value: Mapping[str, Any], what: str) -> Attribute:
     text, data = value.get("StringValue"), value.get("BinaryValue")
     wanted, other = (data, text) if kind == "Binary" else (text, data)
     if other and wanted:
-        raise InvalidParameterValueError(f"{subject} has multiple values.")
+        raise InvalidParameterValueError(f"{_subject(what, name)} has multiple values.")
     if not wanted:
-        raise InvalidParameterValueError(f"{subject} must contain a non-empty value of type '{kind}'.")
+        raise InvalidParameterValueError(f"{_subject(what, name)} must contain a non-empty value of type '{kind}'.")
     if kind == "Binary":
         return Attribute(data_type, None, wanted)
     return Attribute(data_type, _check_text(wanted, name, kind, what))
+
+
+def _subject(what: str, name: str) -> str:
+    return f"{what[0].upper()}{what[1:]} '{name}'"
 
 
 def _check_text(text: str, name: str, kind: str, what: str) -> str:
@@ -205,17 +209,24 @@ def attributes_md5(attributes: Attributes) -> str | None:
     """
     if not attributes:
         return None
-    digest = hashlib.md5(usedforsecurity=False)
+    parts: list[bytes] = []
     for name in sorted(attributes):
         attribute = attributes[name]
         value = _raw(attribute)
-        for part in (name.encode(), attribute.data_type.encode()):
-            digest.update(len(part).to_bytes(4, "big"))
-            digest.update(part)
-        digest.update(b"\x01" if attribute.data is None else b"\x02")
-        digest.update(len(value).to_bytes(4, "big"))
-        digest.update(value)
-    return digest.hexdigest()
+        parts += (
+            _type_prefix(name, attribute.data_type),
+            b"\x01" if attribute.data is None else b"\x02",
+            len(value).to_bytes(4, "big"),
+            value,
+        )
+    return md5(b"".join(parts))
+
+
+@lru_cache(maxsize=1024)
+def _type_prefix(name: str, data_type: str) -> bytes:
+    """What an attribute's name and type add to the digest; producers use few of them."""
+    raw_name, raw_type = name.encode(), data_type.encode()
+    return b"".join((len(raw_name).to_bytes(4, "big"), raw_name, len(raw_type).to_bytes(4, "big"), raw_type))
 
 
 def select_attributes(attributes: Attributes, wanted: Sequence[str]) -> Attributes:
