@@ -384,3 +384,36 @@ def test_what_is_left_out_says_so(iam: Any) -> None:
     """Simulation is not implemented, and is refused by name."""
     with pytest.raises(ClientError, match="SimulateCustomPolicy"):
         iam.simulate_custom_policy(PolicyInputList=[json.dumps(ALLOW)], ActionNames=["s3:GetObject"])
+
+
+class TestAccount:
+    """What is told of the whole account."""
+
+    def test_details_page_by_page(self, iam: Any, role: str) -> None:
+        """Each user, group, role and policy comes once, whatever the size of the pages."""
+        arn = policy(iam)
+        for index in range(3):
+            iam.create_user(UserName=f"u{index}")
+        iam.create_group(GroupName="g")
+        iam.add_user_to_group(GroupName="g", UserName="u0")
+        iam.attach_role_policy(RoleName=role, PolicyArn=MANAGED)
+        paginator = iam.get_paginator("get_account_authorization_details")
+        pages = list(paginator.paginate(PaginationConfig={"PageSize": 2}))
+        assert [page["IsTruncated"] for page in pages] == [True, True, True, False]
+        users = [user for page in pages for user in page["UserDetailList"]]
+        assert [(user["UserName"], user["GroupList"]) for user in users] == [("u0", ["g"]), ("u1", []), ("u2", [])]
+        policies = [each for page in pages for each in page["Policies"]]
+        assert {each["Arn"]: each["AttachmentCount"] for each in policies} == {arn: 0, MANAGED: 1}
+        (own,) = [each for each in policies if each["Arn"] == arn]
+        assert [version["Document"] for version in own["PolicyVersionList"]] == [ALLOW]
+
+    def test_an_alias_is_one_accounts(self, iam: Any, aws: Callable[..., Any]) -> None:
+        """No two accounts have one alias; one that was given up can be taken."""
+        other = aws("iam", aws_access_key_id="111111111111")
+        iam.create_account_alias(AccountAlias="fog")
+        taken = error(other.create_account_alias, AccountAlias="fog")
+        assert taken == (409, "EntityAlreadyExists", "The account alias fog already exists.")
+        iam.delete_account_alias(AccountAlias="fog")
+        other.create_account_alias(AccountAlias="fog")
+        assert iam.list_account_aliases()["AccountAliases"] == []
+        assert other.list_account_aliases()["AccountAliases"] == ["fog"]

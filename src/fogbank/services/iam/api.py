@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from fogbank.services.iam._api.account import AccountOperations
 from fogbank.services.iam._api.attachments import AttachmentOperations
+from fogbank.services.iam._api.logins import LoginOperations
 from fogbank.services.iam._api.policies import PolicyOperations
 from fogbank.services.iam._api.profiles import ProfileOperations
-from fogbank.services.iam._api.users import UserOperations
+from fogbank.services.iam._api.providers import ProviderOperations
 
 
-class Iam(UserOperations, ProfileOperations, PolicyOperations, AttachmentOperations):
+class Iam(
+    LoginOperations,
+    ProfileOperations,
+    PolicyOperations,
+    AttachmentOperations,
+    ProviderOperations,
+    AccountOperations,
+):
     """Identity and Access Management."""

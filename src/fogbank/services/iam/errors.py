@@ -7,6 +7,8 @@
     ├── LimitExceededError         409  a quota is used up
     ├── MalformedPolicyError       400  a policy document breaks the policy grammar
     ├── AccessDeniedError          403  what is named is not told of, lest one could ask what exists
+    ├── PasswordPolicyViolationError  400  a password breaks the account's password policy
+    ├── UnmodifiableEntityError    400  a service-linked role is its service's
     ├── InvalidInputError          400  a value breaks a rule of the documentation
     └── IamValidationError         400  a value breaks the service model
 
@@ -62,6 +64,18 @@ class AccessDeniedError(IamError):
 
     code = "AccessDenied"
     status = 403
+
+
+class PasswordPolicyViolationError(IamError):
+    """A password breaks the account's password policy."""
+
+    code = "PasswordPolicyViolationException"
+
+
+class UnmodifiableEntityError(IamError):
+    """A service-linked role is its service's."""
+
+    code = "UnmodifiableEntityException"
 
 
 class InvalidInputError(IamError):

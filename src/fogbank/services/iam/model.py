@@ -129,6 +129,16 @@ class AccessKey:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class LoginProfile:
+    """That a user has a password, and whether it must be replaced. The password itself is not kept: there is
+    no console to sign in to.
+    """
+
+    created_at: int
+    must_reset: bool
+
+
 def missing(kind: Kind, name: str) -> NoSuchEntityError:
     """The error for an entity that is not there."""
     if kind is Kind.PROFILE:

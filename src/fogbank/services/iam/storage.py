@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.services.iam.model import AccessKey, Entity, Kind, Policy, Version
+from fogbank.services.iam._passwords import PasswordPolicy
+from fogbank.services.iam._providers import Provider, ProviderDetails, ProviderKind
+from fogbank.services.iam.model import AccessKey, Entity, Kind, LoginProfile, Policy, Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,6 +95,7 @@ _RENAMES = (
     "UPDATE iam_members SET owner = $4 WHERE account = $1 AND kind = $2 AND owner = $3",
 )
 _RENAME_MEMBER = "UPDATE iam_members SET member = $3 WHERE account = $1 AND kind = 'group' AND member = $2"
+_RENAME_LOGIN = "UPDATE iam_login_profiles SET user_key = $3 WHERE account = $1 AND user_key = $2"
 _RENAME_KEYS = "UPDATE iam_access_keys SET user_name = $3 WHERE account = $1 AND user_name = $2"
 
 INSERT_KEY = f"INSERT INTO iam_access_keys ({_KEY}) VALUES ($1, $2, $3, $4, $5, $6)"
@@ -100,6 +103,36 @@ FIND_KEY = f"SELECT {_KEY} FROM iam_access_keys WHERE id = $1"
 LIST_KEYS = f"SELECT {_KEY} FROM iam_access_keys WHERE account = $1 AND user_name = $2 ORDER BY created_at, id"
 SET_KEY_STATUS = "UPDATE iam_access_keys SET status = $2 WHERE id = $1"
 DELETE_KEY = "DELETE FROM iam_access_keys WHERE id = $1"
+
+FIND_ACCOUNT = "SELECT alias, password_policy FROM iam_accounts WHERE account = $1"
+ALIAS_OWNER = "SELECT account FROM iam_accounts WHERE alias = $1"
+SET_ALIAS = """
+INSERT INTO iam_accounts (account, alias) VALUES ($1, $2)
+ON CONFLICT (account) DO UPDATE SET alias = excluded.alias
+"""
+SET_ACCOUNT_POLICY = """
+INSERT INTO iam_accounts (account, password_policy) VALUES ($1, $2)
+ON CONFLICT (account) DO UPDATE SET password_policy = excluded.password_policy
+"""
+COUNT_VERSIONS = """
+SELECT COUNT(*) FROM iam_policies p JOIN iam_policy_versions v ON v.arn = p.arn WHERE p.account = $1
+"""
+
+INSERT_LOGIN = """
+INSERT INTO iam_login_profiles (account, user_key, created_at, must_reset) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+"""
+FIND_LOGIN = "SELECT created_at, must_reset FROM iam_login_profiles WHERE account = $1 AND user_key = $2"
+UPDATE_LOGIN = "UPDATE iam_login_profiles SET must_reset = $3 WHERE account = $1 AND user_key = $2"
+DELETE_LOGIN = "DELETE FROM iam_login_profiles WHERE account = $1 AND user_key = $2"
+
+_PROVIDER = "arn, account, kind, created_at, details, tags"
+INSERT_PROVIDER = f"INSERT INTO iam_providers ({_PROVIDER}) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
+FIND_PROVIDER = f"SELECT {_PROVIDER} FROM iam_providers WHERE arn = $1 AND account = $2 AND kind = $3"
+LIST_PROVIDERS = f"SELECT {_PROVIDER} FROM iam_providers WHERE account = $1 AND kind = $2 ORDER BY arn"
+UPDATE_PROVIDER = "UPDATE iam_providers SET details = $2, tags = $3 WHERE arn = $1"
+DELETE_PROVIDER = "DELETE FROM iam_providers WHERE arn = $1 AND account = $2 AND kind = $3"
+COUNT_PROVIDERS = "SELECT COUNT(*) FROM iam_providers WHERE account = $1"
 
 
 def _entity(row: tuple[Any, ...]) -> Entity:
@@ -165,6 +198,7 @@ async def rename_entity(tx: Tx, account: str, entity: Entity, name: str, path: s
     if entity.kind is Kind.USER:
         await tx.execute(_RENAME_MEMBER, account, old, new)
         await tx.execute(_RENAME_KEYS, account, entity.name, name)
+        await tx.execute(_RENAME_LOGIN, account, old, new)
 
 
 async def delete_entity(tx: Tx, account: str, kind: Kind, name: str) -> None:
@@ -351,3 +385,104 @@ async def set_key_status(tx: Tx, key_id: str, status: str) -> None:
 async def delete_key(tx: Tx, key_id: str) -> None:
     """Remove an access key."""
     await tx.execute(DELETE_KEY, key_id)
+
+
+# -- the account: alias, password policy, login profiles
+# ------------------------------------------------------
+
+
+async def find_alias(tx: Tx, account: str) -> str | None:
+    """The account's alias."""
+    row = await tx.fetch_one(FIND_ACCOUNT, account)
+    return row[0] if row else None
+
+
+async def alias_owner(tx: Tx, alias: str) -> str | None:
+    """The account that has an alias."""
+    row = await tx.fetch_one(ALIAS_OWNER, alias)
+    return row[0] if row else None
+
+
+async def set_alias(tx: Tx, account: str, alias: str | None) -> None:
+    """Give the account an alias, or take it away."""
+    await tx.execute(SET_ALIAS, account, alias)
+
+
+async def find_password_policy(tx: Tx, account: str) -> PasswordPolicy | None:
+    """The account's password policy, if it has one of its own."""
+    row = await tx.fetch_one(FIND_ACCOUNT, account)
+    return msgspec.json.decode(row[1], type=PasswordPolicy) if row and row[1] is not None else None
+
+
+async def set_password_policy(tx: Tx, account: str, policy: PasswordPolicy | None) -> None:
+    """Give the account a password policy, or take it away."""
+    await tx.execute(SET_ACCOUNT_POLICY, account, policy and msgspec.json.encode(policy).decode())
+
+
+async def count_versions(tx: Tx, account: str) -> int:
+    """How many versions the account's managed policies have."""
+    return await _count(tx, COUNT_VERSIONS, account)
+
+
+async def insert_login(tx: Tx, account: str, user: str, login: LoginProfile) -> bool:
+    """Give a user a login profile; whether there was none."""
+    return await tx.execute(INSERT_LOGIN, account, user.lower(), login.created_at, login.must_reset) > 0
+
+
+async def find_login(tx: Tx, account: str, user: str) -> LoginProfile | None:
+    """A user's login profile."""
+    row = await tx.fetch_one(FIND_LOGIN, account, user.lower())
+    return LoginProfile(row[0], bool(row[1])) if row else None
+
+
+async def update_login(tx: Tx, account: str, user: str, *, must_reset: bool) -> None:
+    """Store whether a user must set another password."""
+    await tx.execute(UPDATE_LOGIN, account, user.lower(), must_reset)
+
+
+async def delete_login(tx: Tx, account: str, user: str) -> bool:
+    """Take a user's login profile away; whether there was one."""
+    return await tx.execute(DELETE_LOGIN, account, user.lower()) > 0
+
+
+# -- identity providers
+# ---------------------------------------------------------------------------------------
+
+
+def _provider(row: tuple[Any, ...]) -> Provider:
+    details = msgspec.json.decode(row[4], type=ProviderDetails)
+    return Provider(row[0], row[1], ProviderKind(row[2]), row[3], details, msgspec.json.decode(row[5]))
+
+
+async def insert_provider(tx: Tx, provider: Provider) -> bool:
+    """Add an identity provider; whether it was not there."""
+    details = msgspec.json.encode(provider.details).decode()
+    values = (provider.arn, provider.account, provider.kind, provider.created_at, details, _json(provider.tags))
+    return await tx.execute(INSERT_PROVIDER, *values) > 0
+
+
+async def find_provider(tx: Tx, account: str, kind: ProviderKind, arn: str) -> Provider | None:
+    """The account's identity provider of an ARN."""
+    row = await tx.fetch_one(FIND_PROVIDER, arn, account, kind)
+    return _provider(row) if row else None
+
+
+async def list_providers(tx: Tx, account: str, kind: ProviderKind) -> list[Provider]:
+    """The account's identity providers of a protocol, by ARN."""
+    return [_provider(row) for row in await tx.fetch(LIST_PROVIDERS, account, kind)]
+
+
+async def update_provider(tx: Tx, provider: Provider) -> None:
+    """Store what of a provider can change."""
+    details = msgspec.json.encode(provider.details).decode()
+    await tx.execute(UPDATE_PROVIDER, provider.arn, details, _json(provider.tags))
+
+
+async def delete_provider(tx: Tx, account: str, kind: ProviderKind, arn: str) -> bool:
+    """Remove an identity provider; whether it was there."""
+    return await tx.execute(DELETE_PROVIDER, arn, account, kind) > 0
+
+
+async def count_providers(tx: Tx, account: str) -> int:
+    """How many identity providers the account has."""
+    return await _count(tx, COUNT_PROVIDERS, account)

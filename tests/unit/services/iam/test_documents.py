@@ -97,8 +97,8 @@ def test_policies_that_are_taken(statement: dict[str, Any]) -> None:
             document(STATEMENT | {"Resource": "arn:aws:iam::000000000000:thing/r"}),
             (
                 'IAM resource path must either be "*", root, or start with user/, federated-user/, role/, group/, '
-                "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, "
-                "access-report/."
+                "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, "
+                "report/, access-report/."
             ),
         ),
         (document(STATEMENT, Id=[]), "Syntax errors in policy."),

@@ -79,7 +79,7 @@ class PolicyOperations(IamService):
                 raise EntityAlreadyExistsError(
                     f"A policy called {name} already exists. Duplicate names are not allowed."
                 )
-            return await _describe(tx, account, policy) | {"Tags": tag_list(policy.tags) or None}
+            return await describe_policy(tx, account, policy) | {"Tags": tag_list(policy.tags) or None}
 
         return {"Policy": await self.kit.storage.transact(body)}
 
@@ -90,7 +90,7 @@ class PolicyOperations(IamService):
 
         async def body(tx: Tx) -> Reply:
             policy = await policy_of(tx, arn)
-            described = await _describe(tx, call.scope.account, policy)
+            described = await describe_policy(tx, call.scope.account, policy)
             return described | {"Description": policy.description, "Tags": tag_list(policy.tags)}
 
         return {"Policy": await self.kit.storage.read(body)}
@@ -107,7 +107,7 @@ class PolicyOperations(IamService):
             if scope != "Local":
                 arns = await storage.list_attached_arns(tx, account)
                 policies += [policy for policy in map(aws_policy, sorted(arns)) if policy is not None]
-            return [await _describe(tx, account, policy) for policy in policies if policy.path.startswith(prefix)]
+            return [await describe_policy(tx, account, policy) for policy in policies if policy.path.startswith(prefix)]
 
         found = await self.kit.storage.read(body)
         if request.get("OnlyAttached") or usage == "PermissionsPolicy":
@@ -165,7 +165,7 @@ class PolicyOperations(IamService):
             return version
 
         version = await self.kit.storage.transact(body)
-        return {"PolicyVersion": _describe_version(version, is_default=default)}
+        return {"PolicyVersion": describe_version(version, is_default=default)}
 
     async def get_policy_version(self, call: Call, request: t.GetPolicyVersionRequestTypeDef) -> Reply:  # noqa: ARG002
         """A version of a managed policy with its document. Those of AWS's own policies are not known here."""
@@ -176,7 +176,7 @@ class PolicyOperations(IamService):
 
         async def body(tx: Tx) -> Reply:
             policy, version = await _version_of(tx, arn, request["VersionId"])
-            shape = _describe_version(version, is_default=version.number == policy.default_version)
+            shape = describe_version(version, is_default=version.number == policy.default_version)
             return shape | {"Document": encode_document(version.document)}
 
         return {"PolicyVersion": await self.kit.storage.read(body)}
@@ -189,9 +189,9 @@ class PolicyOperations(IamService):
         async def body(tx: Tx) -> list[Reply]:
             policy = await policy_of(tx, arn)
             if aws_policy(arn) is not None:
-                return [_describe_version(Version(1, "", 0), is_default=True)]
+                return [describe_version(Version(1, "", 0), is_default=True)]
             return [
-                _describe_version(version, is_default=version.number == policy.default_version)
+                describe_version(version, is_default=version.number == policy.default_version)
                 for version in await storage.list_versions(tx, arn)
             ]
 
@@ -310,7 +310,7 @@ async def _version_of(tx: Tx, arn: str, text: str) -> tuple[Policy, Version]:
     raise NoSuchEntityError(f"Policy {arn} version {text} does not exist or is not attachable.")
 
 
-async def _describe(tx: Tx, account: str, policy: Policy) -> Reply:
+async def describe_policy(tx: Tx, account: str, policy: Policy) -> Reply:
     """What a listing tells of a policy."""
     return {
         "PolicyName": policy.name,
@@ -326,7 +326,8 @@ async def _describe(tx: Tx, account: str, policy: Policy) -> Reply:
     }
 
 
-def _describe_version(version: Version, *, is_default: bool) -> Reply:
+def describe_version(version: Version, *, is_default: bool) -> Reply:
+    """`PolicyVersion`, without its document."""
     return {
         "VersionId": version_id(version.number),
         "IsDefaultVersion": is_default,
