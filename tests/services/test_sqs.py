@@ -314,7 +314,11 @@ def test_an_entry_that_is_too_long_fails_alone(sqs: Any, queue: str) -> None:
 
 
 def test_a_wider_scope_still_knows_what_was_sent_in_the_narrower(sqs: Any) -> None:
-    """Changing to high throughput forgets no duplicate (recorded by LocalStack's validated suite)."""
+    """Changing to high throughput forgets no duplicate.
+
+    Recorded by LocalStack's suite in August 2025, known only from its copy in localemu/localemu. It sent at once after
+    the change, so it does not tell whether AWS had applied it yet.
+    """
     url = sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
 
     def arrives(body: str, deduplication: str, group: str) -> bool:

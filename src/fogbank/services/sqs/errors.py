@@ -26,8 +26,9 @@
     └── UnsupportedOperationError
 
 Code and status are those of the service's `awsQueryError` traits: `query_code` is what the query protocol sends and
-what clients of the JSON protocol find in `x-amzn-query-error`; the status is the same in both, as the LocalStack
-project's validated suite recorded. botocore's model leaves these traits out; they are those of Smithy's.
+what clients of the JSON protocol find in `x-amzn-query-error`. The status is the same in both: that was recorded of
+PurgeQueueInProgress (403 over JSON too, LocalStack's validated suite) and is inferred for the others. botocore's model
+leaves these traits out; they are those of Smithy's.
 """
 
 from __future__ import annotations

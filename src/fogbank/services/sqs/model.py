@@ -21,6 +21,9 @@ queue's backlog any more is swept away.
 In a FIFO queue messages belong to groups. A group is *open* from `open_at` on: when its first message is visible. A
 receive takes messages from the head of open groups up to the first that is in flight, and closes the groups. So
 nothing overtakes, and a consumer that gives up the first of several messages lets them be received again at once.
+That is what was recorded; by the documentation of ReceiveMessage the group would stay closed until the
+last of them is back. The recording (LocalStack's suite of November 2025) is known only from the copy in
+https://github.com/localemu/localemu; `FifoStorage.refresh` is the place to change should it prove wrong.
 """
 
 from __future__ import annotations
