@@ -153,3 +153,10 @@ def test_errors_have_the_protocols_codes_and_status(
     assert (text(answer, "Error", "Code"), answer.get("status")) == (code, str(status))
     assert text(answer, "Error", "Type") == "Sender"
     assert text(answer, "Error", "Message")
+
+
+def test_the_query_protocol_keeps_its_old_words_for_a_missing_queue(ask: Ask) -> None:
+    """Recorded of the real service; over JSON the message ends with "exist."."""
+    answer = ask("GetQueueUrl", {"QueueName": "nope"})
+    message = answer.findtext(f".//{NAMESPACE}Message")
+    assert message == "The specified queue does not exist for this wsdl version."

@@ -28,8 +28,8 @@ class ApiError(Exception):
     status: ClassVar[int] = 400
     query_code: ClassVar[str | None] = None
     """What the query protocol calls it, where a service that has moved to JSON keeps that name for its clients."""
-    query_status: ClassVar[int | None] = None
-    """Its status in the query protocol, where that is another."""
+    query_message: ClassVar[str | None] = None
+    """What the query protocol says of it, where that service kept its old words there."""
 
     def __init__(self, message: str, **members: Any) -> None:
         super().__init__(message)

@@ -77,12 +77,13 @@ class AwsQueryCodec(ProtocolCodec):
         out.append(f"<Type>{'Sender' if facts.sender else 'Receiver'}</Type>")
         out += self.error_members(error, facts)
         out.append(f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>")
-        return self.answer(error.query_status or facts.status, "".join(out), request_id)
+        return self.answer(facts.status, "".join(out), request_id)
 
     def error_members(self, error: ApiError, facts: ErrorFacts) -> list[str]:
         """The code, the message and the further members of an error, as elements."""
         code = error.query_code or facts.code
-        out = [f"<Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"]
+        message = error.query_message or error.message
+        out = [f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"]
         if facts.shape is not None:
             members = facts.members(error)
             members.pop(facts.message_member() or "", None)
@@ -119,4 +120,4 @@ class Ec2QueryCodec(AwsQueryCodec):
         facts = self.facts(error)
         out = [_DECLARATION, "<Response><Errors><Error>", *self.error_members(error, facts)]
         out.append(f"</Error></Errors><RequestID>{request_id}</RequestID></Response>")
-        return self.answer(error.query_status or facts.status, "".join(out), request_id)
+        return self.answer(facts.status, "".join(out), request_id)

@@ -121,6 +121,7 @@ class QueueDoesNotExistError(SqsError):
 
     code = "QueueDoesNotExist"
     query_code = "AWS.SimpleQueueService.NonExistentQueue"
+    query_message = "The specified queue does not exist for this wsdl version."
 
     def __init__(self) -> None:
         super().__init__("The specified queue does not exist.")
