@@ -80,9 +80,9 @@ def test_a_batch_of_gets_ends_at_sixteen_megabytes(client: Any) -> None:
     ("writes", "message"),
     [
         ([{"PutRequest": {"Item": key("a")}}, {"DeleteRequest": {"Key": key("a")}}], "Provided list of item keys contains duplicates"),
-        ([{"PutRequest": {"Item": key("ok")}}, {"PutRequest": {"Item": {"x": {"S": "a"}}}}], "One or more parameter values were invalid: Missing the key id in the item"),
+        ([{"PutRequest": {"Item": key("ok")}}, {"PutRequest": {"Item": {"x": {"S": "a"}}}}], "The provided key element does not match the schema"),
         ([{"PutRequest": {"Item": key("ok")}}, {"DeleteRequest": {"Key": {"id": {"N": "1"}}}}], "The provided key element does not match the schema"),
-        ([{}], "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"),
+        ([{}], "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"),
         ([{"PutRequest": {"Item": key("a")}, "DeleteRequest": {"Key": key("b")}}], "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"),
         ([{"PutRequest": {"Item": {**key("a"), "x": {"S": "a" * 409_600}}}}], "Item size has exceeded the maximum allowed size"),
     ],

@@ -257,7 +257,7 @@ def test_keys_of_an_index_have_the_indexs_types(client: Any) -> None:
         ExpressionAttributeValues={":v": {"N": "1"}},
     ) == (
         "ValidationException",
-        "The update expression attempted to update the secondary index key to unsupported type",
+        INVALID + "Type mismatch for Index Key color Expected: S Actual: N IndexName: by-color",
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from fogbank.services.dynamodb._api.queries import QueryOperations
 from fogbank.services.dynamodb._api.settings import SettingOperations
 from fogbank.services.dynamodb._api.statements import StatementOperations
 from fogbank.services.dynamodb._api.tables import TableOperations
+from fogbank.services.dynamodb._rows.catalog import NAME_LENGTH
 
 _EMPTY_BATCH = {
     "BatchGetItem": "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: "
@@ -40,6 +41,8 @@ class DynamoDb(
         match problem.path:
             case ("TableName",) if problem.constraint is Constraint.REQUIRED and operation.name.endswith("Table"):
                 return ValidationError("The parameter 'TableName' is required but was not present in the request")
+            case ("TableName",) if problem.constraint is Constraint.MIN_LENGTH and operation.name.endswith("Table"):
+                return ValidationError(NAME_LENGTH)
             case ("RequestItems",) if problem.value == {}:
                 return ValidationError(_EMPTY_BATCH[operation.name])
             case ("RequestItems", table, "Keys") if problem.constraint is Constraint.MAX_LENGTH:

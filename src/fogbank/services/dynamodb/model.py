@@ -263,6 +263,12 @@ def _empty_key(name: str, kind: str) -> ValidationError:
     )
 
 
+def _not_scalar(sort: str, name: str) -> ValidationError:
+    return ValidationError(
+        f"Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: {sort}: {name}"
+    )
+
+
 class Index:
     """A secondary index with its keys ready to be computed."""
 
@@ -295,11 +301,14 @@ class Index:
             if value is None:
                 continue
             if part.kind not in value:
-                raise invalid_parameter(
-                    f"Type mismatch for Index Key {part.name} Expected: {part.kind} Actual: {kind_of(value)} "
-                    f"IndexName: {self.name}"
-                )
+                raise self.mismatch(part, kind_of(value))
             self._check_content(part, value)
+
+    def mismatch(self, part: KeyPart, actual: str) -> ValidationError:
+        """What is said to a key of another type than the index has."""
+        return invalid_parameter(
+            f"Type mismatch for Index Key {part.name} Expected: {part.kind} Actual: {actual} IndexName: {self.name}"
+        )
 
     def _check_content(self, part: KeyPart, value: Value) -> None:
         if not value[part.kind]:
@@ -351,6 +360,14 @@ class Table:
     def index(self, name: str) -> Index | None:
         """The secondary index of that name."""
         return next((index for index in self.indexes if index.name == name), None)
+
+    def check_scalars(self, nested: frozenset[str]) -> None:
+        """An expression may not look into a key, of the table or of an index: keys are scalars."""
+        for name in nested:
+            if name in self.key_names:
+                raise _not_scalar("Key", name)
+            if any(name == part.name for index in self.definition.indexes for part in index.keys.parts):
+                raise _not_scalar("IndexKey", name)
 
     def expiry(self, item: Item) -> int | None:
         """When an item expires (seconds since the epoch), if the table has a TTL attribute and the item has one."""

@@ -44,7 +44,9 @@ def request(**changed: Any) -> dict[str, Any]:
 
 
 def defined(**changed: Any) -> Definition:
-    return creation.definition(request(**changed), "table", Scope(), NOW, Ids(1))
+    given = request(TableName="table", **changed)
+    creation.check_given(given)
+    return creation.definition(given, "table", Scope(), NOW, Ids(1))
 
 
 UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
@@ -59,18 +61,22 @@ WIDE: dict[str, Any] = {"AttributeDefinitions": attributes("a", "b", "c"), "KeyS
         ({"AttributeDefinitions": attributes("a", "a")}, "Cannot have two attributes with the same name"),
         ({"KeySchema": schema("a:RANGE")}, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"),
         ({**COMPOSITE, "KeySchema": schema("a", "b")}, "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"),
-        ({"KeySchema": schema("a", "a:RANGE")}, "Both the Hash Key and the Range Key element in the KeySchema have the same name"),
+        ({"KeySchema": schema("a", "a:RANGE")}, "Invalid KeySchema: Some index key attribute have no definition"),
+        ({**COMPOSITE, "KeySchema": schema("a", "a")}, "Both the Hash Key and the Range Key element in the KeySchema have the same name"),
         ({"KeySchema": schema("a", "b:RANGE", "c:RANGE")}, "1 validation error detected: Value '[KeySchemaElement(attributeName=a, keyType=HASH), KeySchemaElement(attributeName=b, keyType=RANGE), KeySchemaElement(attributeName=c, keyType=RANGE)]' at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2"),
         ({"AttributeDefinitions": attributes("a", "b")}, INVALID + "Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions"),
         ({"AttributeDefinitions": attributes("b")}, INVALID + "Some index key attributes are not defined in AttributeDefinitions. Keys: [a], AttributeDefinitions: [b]"),
         ({**COMPOSITE, "AttributeDefinitions": attributes("a")}, "Invalid KeySchema: Some index key attribute have no definition"),
-        ({"BillingMode": None}, "No provisioned throughput specified for the table"),
+        ({"BillingMode": None}, INVALID + 'Missing required parameter in input: "ProvisionedThroughput"'),
         ({"BillingMode": "PROVISIONED"}, INVALID + "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"),
         ({"ProvisionedThroughput": UNITS}, INVALID + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"),
         ({"BillingMode": None, "ProvisionedThroughput": {"ReadCapacityUnits": 10**13, "WriteCapacityUnits": 1}}, "Given value 10000000000000 for ReadCapacityUnits is out of bounds"),
         ({"GlobalSecondaryIndexes": []}, INVALID + "List of GlobalSecondaryIndexes is empty"),
         ({"LocalSecondaryIndexes": []}, INVALID + "List of LocalSecondaryIndexes is empty"),
-        ({"LocalSecondaryIndexes": [index("one", "a", "a:RANGE")]}, "Both the Hash Key and the Range Key element in the KeySchema have the same name"),
+        ({**COMPOSITE, "LocalSecondaryIndexes": [index("one", "b:RANGE")]}, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"),
+        ({**COMPOSITE, "LocalSecondaryIndexes": [index("one", "c:RANGE", "d:RANGE")]}, INVALID + "Some index key attributes are not defined in AttributeDefinitions. Keys: [c, d], AttributeDefinitions: [a, b]"),
+        ({"LocalSecondaryIndexes": [index("one", "c:RANGE")]}, INVALID + "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"),
+        ({**COMPOSITE, "LocalSecondaryIndexes": [index("one", "a", "a:RANGE")]}, "Both the Hash Key and the Range Key element in the KeySchema have the same name"),
         ({"AttributeDefinitions": attributes("a", "b"), "LocalSecondaryIndexes": [index("one", "a", "b:RANGE")]}, INVALID + "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"),
         ({**COMPOSITE, "LocalSecondaryIndexes": [index("one", "a")]}, INVALID + "Index KeySchema does not have a range key for index: one"),
         ({**WIDE, "LocalSecondaryIndexes": [index("one", "c", "b:RANGE")]}, INVALID + "Index KeySchema does not have the same leading hash key as table KeySchema for index: one. index hash key: c, table hash key: a"),
@@ -150,6 +156,7 @@ def test_a_table_on_demand_says_so() -> None:
 
 
 def changed(old: Definition, **members: Any) -> Change:
+    changes.check_request(members)
     return changes.changed(members, old, Scope(), NOW + 60, Ids(2))
 
 
@@ -163,7 +170,9 @@ PROVISIONED = {"BillingMode": None, "ProvisionedThroughput": UNITS}
 
 
 def test_an_update_must_change_something() -> None:
-    assert "At least one of ProvisionedThroughput" in refused(defined()).message
+    nothings: list[dict[str, Any]] = [{}, {"GlobalSecondaryIndexUpdates": []}]
+    for nothing in nothings:
+        assert "At least one of ProvisionedThroughput" in refused(defined(), **nothing).message
     same = refused(defined(**PROVISIONED), ProvisionedThroughput=UNITS)
     assert same.message.startswith(
         "The provisioned throughput for the table will not change. The requested value equals the current value. "
@@ -214,6 +223,10 @@ def test_index_updates_that_are_refused() -> None:
     assert isinstance(refused(old, GlobalSecondaryIndexUpdates=two), LimitExceededError)
     exists = refused(old, GlobalSecondaryIndexUpdates=[{"Create": index("one", "b")}])
     assert exists.message == "Attempting to create an index which already exists"
+    twice = refused(old, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "one"}}] * 2)
+    assert twice.message == (
+        INVALID + "Only one global secondary index update per index is allowed simultaneously. Index: one"
+    )
     missing = refused(old, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "none"}}])
     assert isinstance(missing, ResourceNotFoundError)
     known = refused(

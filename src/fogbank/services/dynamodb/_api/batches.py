@@ -13,9 +13,9 @@ from fogbank.services.dynamodb._expressions.projections import Projection
 from fogbank.services.dynamodb._items import reads, writes
 from fogbank.services.dynamodb._items.capacity import Consumed, read_units
 from fogbank.services.dynamodb._items.plans import DeletePlan, PutPlan
-from fogbank.services.dynamodb._values.attributes import EMPTY, SEVERAL, Item
+from fogbank.services.dynamodb._values.attributes import SEVERAL, Item
 from fogbank.services.dynamodb._values.codec import decode, encode
-from fogbank.services.dynamodb.model import Location
+from fogbank.services.dynamodb.model import Location, Table
 from fogbank.storage import Tx
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class BatchOperations(ItemOperations):
         table = await self.catalog.find(tx, call.scope, name)
         places: set[Location] = set()
         for plan in plans:
-            place = plan.locate(table)
+            place = _place(plan, table)
             if place in places:
                 raise ValidationError("Provided list of item keys contains duplicates")
             places.add(place)
@@ -133,6 +133,16 @@ class BatchOperations(ItemOperations):
                     metrics.setdefault(name, []).append(measured)
 
 
+def _place(plan: PutPlan | DeletePlan, table: Table) -> Location:
+    """Where a write of a batch belongs. A batch tells items without a fitting key as it tells keys that do not fit."""
+    try:
+        return plan.locate(table)
+    except ValidationError:
+        if isinstance(plan, PutPlan):
+            table.keys.of_key({name: plan.item[name] for name in table.key_names if name in plan.item})
+        raise
+
+
 def _wanted(name: str, given: Mapping[str, Any]) -> _Wanted:
     keys = [writes.given_key(key) for key in given["Keys"]]
     if len({encode(dict(sorted(key.items()))) for key in keys}) != len(keys):
@@ -142,7 +152,7 @@ def _wanted(name: str, given: Mapping[str, Any]) -> _Wanted:
 
 def _write(given: Mapping[str, Any], *, reads_old: bool) -> PutPlan | DeletePlan:
     if len(given) != 1:
-        raise ValidationError(SEVERAL if given else EMPTY)
+        raise ValidationError(SEVERAL)  # these are DynamoDB's words for none, too
     if "PutRequest" in given:
         item, size = writes.given_item(given["PutRequest"]["Item"])
         return PutPlan(item, size, reads=reads_old)

@@ -47,7 +47,10 @@ class ItemOperations(Parts):
         plan = reads.get(request)
 
         async def body(tx: Tx, table: Table) -> tuple[bytes, int] | None:
-            return await self.items.get(tx, table.id, table.keys.of_key(plan.key))
+            place = table.keys.of_key(plan.key)
+            if plan.projection is not None and plan.projection.nested:
+                table.check_scalars(plan.projection.nested)
+            return await self.items.get(tx, table.id, place)
 
         row = await self.reads(call, request["TableName"], body)
         reply: Reply = {}

@@ -8,7 +8,7 @@ from fogbank.core.call import Call, Reply
 from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb import worker
 from fogbank.services.dynamodb._api.parts import Parts
-from fogbank.services.dynamodb._rows.catalog import resolve
+from fogbank.services.dynamodb._rows.catalog import check_length, resolve
 from fogbank.services.dynamodb._rows.expiry import TOPIC
 from fogbank.services.dynamodb._tables import changes, creation
 from fogbank.services.dynamodb._tables.description import describe
@@ -35,6 +35,8 @@ class TableOperations(Parts):
 
     async def create_table(self, call: Call, request: CreateTableInputTypeDef) -> Reply:
         """Make a table. It can be used as soon as this is answered, though the answer says CREATING."""
+        check_length(request["TableName"])
+        creation.check_given(request)
         scope, name = resolve(call.scope, request["TableName"])
         now = self.kit.clock.time()
         definition = creation.definition(request, name, scope, now, self.kit.ids)
@@ -61,6 +63,7 @@ class TableOperations(Parts):
 
     async def describe_table(self, call: Call, request: DescribeTableInputTypeDef) -> Reply:
         """What is known of a table."""
+        check_length(request["TableName"])
 
         async def body(tx: Tx) -> Reply:
             table = await self.catalog.find(tx, call.scope, request["TableName"], named=True)
@@ -85,6 +88,9 @@ class TableOperations(Parts):
     async def update_table(self, call: Call, request: UpdateTableInputTypeDef) -> Reply:
         """Change a table's settings or its global indexes. A new index is filled in the background."""
         now = self.kit.clock.time()
+        check_length(request["TableName"])
+        resolve(call.scope, request["TableName"])
+        changes.check_request(request)
 
         async def body(tx: Tx, old: Table) -> Reply:
             change = changes.changed(request, old.definition, old.scope, now, self.kit.ids)
@@ -105,6 +111,7 @@ class TableOperations(Parts):
 
     async def delete_table(self, call: Call, request: DeleteTableInputTypeDef) -> Reply:
         """Remove a table and its items. The name is free at once; the rows are purged in the background."""
+        check_length(request["TableName"])
         now = self.kit.clock.time()
 
         async def body(tx: Tx, table: Table) -> Reply:

@@ -36,6 +36,8 @@ class Change:
     verb: Verb
     path: Steps
     value: Value | None = None
+    mismatch: str = "An operand in the update expression has an incorrect data type"
+    """What is said when the attribute has a type that the value cannot be added to or deleted from."""
 
 
 def wrong_type() -> ValidationError:
@@ -58,7 +60,7 @@ def apply(item: Item, changes: Iterable[Change]) -> Item:
         _replace(result, change.path, change.value)
     for change in ordered:
         if change.verb is Verb.ADD:
-            _replace(result, change.path, _sum(_find(result, change.path), change.value))
+            _replace(result, change.path, _sum(_find(result, change.path), change))
         elif change.verb is Verb.DELETE:
             _delete(result, change)
     removed = [change.path for change in ordered if change.verb is Verb.REMOVE]
@@ -135,14 +137,15 @@ def _remove(item: Item, path: Steps) -> None:
         del holder[last]
 
 
-def _sum(old: Value | None, added: Value | None) -> Value:
+def _sum(old: Value | None, change: Change) -> Value:
+    added = change.value
     if added is None:
         raise AssertionError("ADD has a value")
     if old is None:
         return added
     kind = kind_of(added)
     if kind_of(old) != kind:
-        raise wrong_type()
+        raise ValidationError(change.mismatch)
     if kind == "N":
         return {"N": plus(old["N"], added["N"])}
     members = old[kind] + [member for member in added[kind] if member not in old[kind]]
@@ -155,7 +158,7 @@ def _delete(item: Item, change: Change) -> None:
         return
     kind = kind_of(change.value)
     if kind_of(old) != kind:
-        raise wrong_type()
+        raise ValidationError(change.mismatch)
     members = [member for member in old[kind] if member not in change.value[kind]]
     if members:
         _replace(item, change.path, {kind: members})

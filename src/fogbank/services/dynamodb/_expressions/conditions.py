@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
-from fogbank.services.dynamodb._expressions.naming import Names, Steps, path_text
+from fogbank.services.dynamodb._expressions.naming import Names, Steps, nested_in, path_text
 from fogbank.services.dynamodb._expressions.parser import parse_condition
 from fogbank.services.dynamodb._expressions.placeholders import NameItems, Placeholders, Values
 from fogbank.services.dynamodb._expressions.syntax import (
@@ -40,6 +40,7 @@ _ORDERED = frozenset(("S", "N", "B"))
 _SIZED = frozenset(("S", "B", "SS", "NS", "BS", "L", "M"))
 _PREFIXED = frozenset(("S", "B"))
 _TEXT = frozenset(("S",))
+_ATTRIBUTE_TYPES = "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}"
 _TYPE_NAMES = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}"
 
 
@@ -56,27 +57,38 @@ class CompiledCondition:
     """What is to be checked of the values before it runs."""
     attributes: frozenset[str]
     """The top-level attributes that it reads."""
+    nested: frozenset[str] = frozenset()
+    """Those of them that it looks into."""
+    is_legacy: bool = False
+    """Whether it was a `QueryFilter`, `ScanFilter` or `Expected`."""
 
 
 def condition(kind: Kind, text: str, placeholders: Placeholders) -> CompiledCondition:
     """The condition that `text` states, checked together with the request's names and values."""
-    compiled = _compiled(kind, text, placeholders.names)
-    placeholders.use(kind, compiled.names, compiled.values)
+    compiled = _compiled(kind, text, placeholders.names, placeholders.defined)
+    placeholders.use(compiled.names, compiled.values)
     for check in compiled.checks:
         check(placeholders.values)
     return compiled
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _compiled(kind: Kind, text: str, names: NameItems) -> CompiledCondition:
+def _compiled(kind: Kind, text: str, names: NameItems, defined: tuple[str, ...]) -> CompiledCondition:
     tree, references = parse_condition(kind, text)
     resolver = Names(kind, dict(names))
-    resolver.check(references)
+    resolver.check(references, defined)
+    resolver.check_counts(references)
     compiler = Compiler(kind, resolver)
     test = compiler.test(tree)
-    attributes = frozenset(str(resolver.resolve(path)[0]) for path in references.paths)
+    paths = tuple(resolver.resolve(path) for path in references.paths)
+    attributes = frozenset(str(path[0]) for path in paths)
     return CompiledCondition(
-        test, frozenset(resolver.used), frozenset(references.values), tuple(compiler.checks), attributes
+        test,
+        frozenset(resolver.used),
+        frozenset(references.values),
+        tuple(compiler.checks),
+        attributes,
+        nested_in(paths),
     )
 
 
@@ -192,6 +204,8 @@ class Compiler:
     def _attribute_type(self, tree: Call) -> Test:
         found = self._path_operand(tree)
         wanted = tree.operands[1]
+        if isinstance(wanted, Path):
+            raise wrong_type(self.kind, "attribute_type", _ATTRIBUTE_TYPES)
         self._require_types("attribute_type", wanted, _TEXT)
         if isinstance(wanted, ValueRef):
             self.checks.append(_type_name_check(self.kind, wanted.name))

@@ -32,6 +32,7 @@ from fogbank.services.dynamodb._expressions.tokens import Kind
 from fogbank.services.dynamodb._values.attributes import Value
 
 _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_INVALID = "Invalid condition in KeyConditionExpression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,36 +59,65 @@ class _Compiled:
     names: frozenset[str]
     values: frozenset[str]
     checks: tuple[Check, ...]
+    fault: str | None
+    """Why it is no condition of keys."""
 
 
 def key_condition(text: str, placeholders: Placeholders) -> tuple[KeyTest, ...]:
     """The comparisons that `text` states, in its order, with their values."""
-    compiled = _compiled(text, placeholders.names)
-    placeholders.use(Kind.KEY_CONDITION, compiled.names, compiled.values)
-    values = placeholders.values
-    for check in compiled.checks:
-        check(values)
-    return tuple(
-        KeyTest(one.attribute, one.operator, tuple(values[name] for name in one.references))
-        for one in compiled.templates
-    )
+    return KeyCondition(text, placeholders).tests()
+
+
+class KeyCondition:
+    """A key condition whose syntax and operands are right; `tests` judges whether it is one of keys."""
+
+    __slots__ = ("_compiled", "_values")
+
+    def __init__(self, text: str, placeholders: Placeholders) -> None:
+        self._compiled = _compiled(text, placeholders.names, placeholders.defined)
+        placeholders.use(self._compiled.names, self._compiled.values)
+        self._values = placeholders.values
+        for check in self._compiled.checks:
+            check(self._values)
+
+    def tests(self) -> tuple[KeyTest, ...]:
+        """The comparisons that it states, in its order, with their values."""
+        if self._compiled.fault is not None:
+            raise ValidationError(self._compiled.fault)
+        values = self._values
+        return tuple(
+            KeyTest(one.attribute, one.operator, tuple(values[name] for name in one.references))
+            for one in self._compiled.templates
+        )
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _compiled(text: str, names: NameItems) -> _Compiled:
+def _compiled(text: str, names: NameItems, defined: tuple[str, ...]) -> _Compiled:
     tree, references = parse_condition(Kind.KEY_CONDITION, text)
     resolver = Names(Kind.KEY_CONDITION, dict(names))
-    resolver.check(references)
+    resolver.check(references, defined)
+    resolver.check_counts(references)
     compiler = Compiler(Kind.KEY_CONDITION, resolver)
+    compiler.test(tree)
+    templates: tuple[_Template, ...] = ()
+    fault = None
+    try:
+        templates = _templates(tree, resolver)
+    except ValidationError as error:  # told only after the request's other expressions were judged
+        fault = error.message
+    names_used, values_used = frozenset(resolver.used), frozenset(references.values)
+    return _Compiled(templates, names_used, values_used, tuple(compiler.checks), fault)
+
+
+def _templates(tree: Condition, names: Names) -> tuple[_Template, ...]:
     parts = _flattened(tree)
     for part in parts:
         _check_operator(part)
-    compiler.test(tree)
-    templates = tuple(_template(part, resolver) for part in parts)
+    templates = tuple(_template(part, names) for part in parts)
     attributes = [template.attribute for template in templates]
     if len(set(attributes)) != len(attributes):
         raise ValidationError("KeyConditionExpressions must only contain one condition per key")
-    return _Compiled(templates, frozenset(resolver.used), frozenset(references.values), tuple(compiler.checks))
+    return templates
 
 
 def _flattened(tree: Condition) -> list[Condition]:
@@ -116,43 +146,41 @@ def _check_operator(part: Condition) -> None:
 def _template(part: Condition, names: Names) -> _Template:
     match part:
         case Comparison(operator, left, right):
-            _check_operands((left, right))
-            if isinstance(left, ValueRef) and isinstance(right, Path):
-                left, right, operator = right, left, _FLIPPED[operator]
-            return _Template(_attribute(left, names, operator), operator, (_reference(right),))
+            path = _key(operator, (left, right))
+            if path is right:
+                right, operator = left, _FLIPPED[operator]
+            return _Template(_attribute(path, names), operator, (_reference(right),))
         case Between(operand, low, high):
-            _check_operands((operand, low, high))
-            attribute = _attribute(operand, names, "BETWEEN")
-            return _Template(attribute, "BETWEEN", (_reference(low), _reference(high)))
+            path = _key("BETWEEN", (operand, low, high))
+            return _Template(_attribute(path, names), "BETWEEN", (_reference(low), _reference(high)))
         case Call(operands=operands):
-            _check_operands(operands)
-            attribute = _attribute(operands[0], names, "begins_with")
-            return _Template(attribute, "begins_with", (_reference(operands[1]),))
+            path = _key("begins_with", operands)
+            return _Template(_attribute(path, names), "begins_with", (_reference(operands[1]),))
         case _:
             raise AssertionError(f"unexpected part of a key condition: {part}")
 
 
-def _check_operands(operands: tuple[Operand, ...]) -> None:
-    if any(isinstance(operand, Call) for operand in operands):
-        raise ValidationError("KeyConditionExpressions cannot contain nested operations")
-    paths = [operand for operand in operands if isinstance(operand, Path)]
-    if any(len(path.steps) > 1 for path in paths):
-        raise ValidationError("KeyConditionExpressions cannot have conditions on nested attributes")
-    if not paths:
-        raise ValidationError("Invalid condition in KeyConditionExpression: No key attribute specified")
-    if len(paths) > 1:
-        raise ValidationError(
-            "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition"
-        )
+def _key(operator: str, operands: tuple[Operand, ...]) -> Path:
+    """The one attribute among the operands, which are judged one after the other."""
+    found: Path | None = None
+    for operand in operands:
+        if isinstance(operand, Call):
+            raise ValidationError("KeyConditionExpressions cannot contain nested operations")
+        if isinstance(operand, Path):
+            if found is not None:
+                raise ValidationError(f"{_INVALID}: Multiple attribute names used in one condition")
+            if len(operand.steps) > 1:
+                raise ValidationError("KeyConditionExpressions cannot have conditions on nested attributes")
+            found = operand
+        elif found is None and operator in ("BETWEEN", "begins_with"):
+            raise ValidationError(f"{_INVALID}: {operator} operator must have the key attribute as its first operand")
+    if found is None:
+        raise ValidationError(f"{_INVALID}: No key attribute specified")
+    return found
 
 
-def _attribute(operand: Operand, names: Names, operator: str) -> str:
-    if not isinstance(operand, Path):
-        raise ValidationError(
-            f"Invalid condition in KeyConditionExpression: {operator} operator must have the key attribute as "
-            "its first operand"
-        )
-    return str(names.resolve(operand)[0])
+def _attribute(path: Path, names: Names) -> str:
+    return str(names.resolve(path)[0])
 
 
 def _reference(operand: Operand) -> str:

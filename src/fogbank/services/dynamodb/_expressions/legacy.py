@@ -49,6 +49,7 @@ _TYPES: Mapping[str, frozenset[str]] = {
     "NOT_CONTAINS": frozenset(("S", "N", "B", "BOOL", "NULL")),
     "BEGINS_WITH": frozenset(("S", "B")),
 }
+_MISMATCH = "Type mismatch for attribute to update"
 _INDEXABLE = {
     "EQ": "=",
     "LE": "<=",
@@ -69,10 +70,10 @@ def _checked(value: Mapping[str, Any]) -> Value:
 
 def _operands(operator: str, values: Sequence[Mapping[str, Any]]) -> list[Value]:
     """The operands of a comparison, checked for number and type."""
+    operands = [_checked(value) for value in values]
     least, most = _ARGUMENTS[operator]
     if not least <= len(values) <= most:
         raise invalid_parameter(f"Invalid number of argument(s) for the {operator} ComparisonOperator")
-    operands = [_checked(value) for value in values]
     allowed = _TYPES.get(operator)
     for operand in operands:
         kind = kind_of(operand)
@@ -131,7 +132,7 @@ def _combined(tests: Mapping[str, Holds], operator: str | None, parameter: str) 
         return any(holds(item.get(name)) for name, holds in pairs)
 
     test = some if operator == "OR" else every
-    return CompiledCondition(test, frozenset(), frozenset(), (), frozenset(tests))
+    return CompiledCondition(test, frozenset(), frozenset(), (), frozenset(tests), is_legacy=True)
 
 
 def expected(given: Mapping[str, Mapping[str, Any]], operator: str | None) -> CompiledCondition:
@@ -160,7 +161,7 @@ def _expectation(name: str, given: Mapping[str, Any]) -> Holds:
             raise invalid_parameter(f"Value cannot be used when Exists is false for Attribute: {name}")
         return lambda found: found is None
     if value is None:
-        detail = "Exists is null" if exists is None else "Exists is set to TRUE"
+        detail = "Exists is null" if exists is None else "Exists is true"
         raise invalid_parameter(f"Value must be provided when {detail} for Attribute: {name}")
     wanted = _checked(value)
     return lambda found: found == wanted
@@ -176,15 +177,15 @@ def filtered(given: Mapping[str, Mapping[str, Any]], operator: str | None) -> Co
 
 
 def key_conditions(given: Mapping[str, Mapping[str, Any]]) -> tuple[KeyTest, ...]:
-    """`KeyConditions` as comparisons of key attributes."""
+    """`KeyConditions` as comparisons of key attributes.
+
+    Those that no index can answer (`NE`, `CONTAINS`…) are left: they are told where the keys are known.
+    """
     tests = []
     for name, one in given.items():
         comparison = one["ComparisonOperator"]
         operands = _operands(comparison, one.get("AttributeValueList") or [])
-        operator = _INDEXABLE.get(comparison)
-        if operator is None:
-            raise ValidationError("Attempted conditional constraint is not an indexable operation")
-        tests.append(KeyTest(name, operator, tuple(operands)))
+        tests.append(KeyTest(name, _INDEXABLE.get(comparison, comparison), tuple(operands)))
     if not 1 <= len(tests) <= 2:
         raise ValidationError("Conditions can be of length 1 or 2 only")
     return tuple(tests)
@@ -205,7 +206,12 @@ def attribute_updates(given: Mapping[str, Mapping[str, Any]]) -> Update:
     changes = [_change(name, one) for name, one in given.items()]
     creates = not changes or any(change.verb in (Verb.SET, Verb.ADD) for change in changes)
     kept = tuple(change.path for change in changes if change.verb is not Verb.REMOVE)
-    return Update(tuple(change.path for change in changes), lambda _item: changes, kept, creates)
+    kinds = [
+        (str(change.path[0]), kind_of(change.value))
+        for change in changes
+        if change.value is not None and change.verb is not Verb.DELETE
+    ]
+    return Update(tuple(change.path for change in changes), lambda _item: changes, kept, creates, kinds=lambda: kinds)
 
 
 def _change(name: str, given: Mapping[str, Any]) -> Change:
@@ -221,7 +227,7 @@ def _change(name: str, given: Mapping[str, Any]) -> Change:
     if action == "DELETE":
         if kind not in ("SS", "NS", "BS"):
             raise invalid_parameter(f"DELETE action with value is not supported for the type {kind}")
-        return Change(Verb.DELETE, (name,), checked)
+        return Change(Verb.DELETE, (name,), checked, _MISMATCH)
     if kind not in ("N", "SS", "NS", "BS"):
         raise invalid_parameter(f"ADD action is not supported for the type {kind}")
-    return Change(Verb.ADD, (name,), checked)
+    return Change(Verb.ADD, (name,), checked, _MISMATCH)

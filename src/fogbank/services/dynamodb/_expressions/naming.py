@@ -6,7 +6,7 @@ after the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from fogbank.services.dynamodb._expressions.reserved import RESERVED_WORDS
@@ -49,6 +49,11 @@ def path_text(steps: Steps) -> str:
     return "[" + ", ".join(f"[{step}]" if isinstance(step, int) else step for step in steps) + "]"
 
 
+def nested_in(paths: Iterable[Steps]) -> frozenset[str]:
+    """The top-level attributes that paths look into."""
+    return frozenset(str(path[0]) for path in paths if len(path) > 1)
+
+
 class Names:
     """The `#names` of a request, and which of them this expression used."""
 
@@ -64,28 +69,46 @@ class Names:
         names = self._names
         return tuple(names[step] if isinstance(step, str) and step.startswith("#") else step for step in path.steps)
 
-    def check(self, references: References) -> None:
-        """Every check that needs no values; raises the first fault in DynamoDB's order."""
+    def check(self, references: References, values: Collection[str] = ()) -> None:
+        """What is judged before any operand is; `values` are the `:values` that the request defines.
+
+        Raises the first fault in DynamoDB's order.
+        """
         kind = self._kind
         if references.redundant_parentheses:
             raise invalid(kind, "The expression has redundant parentheses;")
         for call in references.calls:
             self._check_function(call)
+        self._check_places(references)
         for path in references.paths:
             self._check_reserved(path)
-        for path in references.paths:
-            self._check_defined(path)
+        if references.repeated_section:
+            detail = f'The "{references.repeated_section}" section can only be used once in an update expression;'
+            raise invalid(kind, detail)
+        for mention in references.mentions:
+            if isinstance(mention, Path):
+                self._check_defined(mention)
+            elif mention.name not in values:
+                detail = "An expression attribute value used in expression is not defined; attribute value: "
+                raise invalid(kind, detail + mention.name)
+
+    def check_counts(self, references: References) -> None:
+        """Whether functions have as many operands as they take, and the expression not too many operators."""
+        for call in references.calls:
+            self._check_count(call)
+        if references.operators > MAX_OPERATORS:
+            # DynamoDB stops counting at the first that is too many.
+            detail = f"The expression contains too many operators; operator count: {MAX_OPERATORS + 1}"
+            raise invalid(self._kind, detail)
+
+    def _check_places(self, references: References) -> None:
+        """Conditions may stand only where conditions are expected, and no other functions there."""
         for call in references.conditions:
             if not FUNCTIONS[call.function].boolean:
                 raise self._misused(call)
         for call in references.calls:
             if FUNCTIONS[call.function].boolean and not any(call is one for one in references.conditions):
                 raise self._misused(call)
-            self._check_count(call)
-        if references.operators > MAX_OPERATORS:
-            # DynamoDB stops counting at the first that is too many.
-            detail = f"The expression contains too many operators; operator count: {MAX_OPERATORS + 1}"
-            raise invalid(kind, detail)
 
     def _check_function(self, call: Call) -> None:
         known = FUNCTIONS.get(call.function)
@@ -136,21 +159,27 @@ def _is_placeholder(step: Step) -> bool:
 def check_paths(kind: Kind, paths: list[Steps]) -> None:
     """No path of a projection or update may be another's beginning.
 
-    Nor may it take for a list what another takes for a map.
+    Nor may it take for a list what another takes for a map; that is told only when nothing overlaps.
     """
+    conflict: tuple[Steps, Steps] | None = None
     for at, path in enumerate(paths):
         for other in paths[:at]:
-            _check_pair(kind, other, path)
+            clash = _compared(other, path)
+            if clash == "overlap":
+                raise _clash(kind, "overlap", other, path)
+            if clash is not None and conflict is None:
+                conflict = (other, path)
+    if conflict is not None:
+        raise _clash(kind, "conflict", *conflict)
 
 
-def _check_pair(kind: Kind, one: Steps, two: Steps) -> None:
+def _compared(one: Steps, two: Steps) -> str | None:
     for left, right in zip(one, two, strict=False):
-        if left == right and isinstance(left, int) == isinstance(right, int):
-            continue
         if isinstance(left, int) != isinstance(right, int):
-            raise _clash(kind, "conflict", one, two)
-        return
-    raise _clash(kind, "overlap", one, two)
+            return "conflict"
+        if left != right:
+            return None
+    return "overlap"
 
 
 def _clash(kind: Kind, verb: str, one: Steps, two: Steps) -> Exception:

@@ -144,7 +144,7 @@ class _Parser:
             else:
                 break
         path = Path(tuple(steps))
-        self.references.paths.append(path)
+        self.references.mentions.append(path)
         return path
 
     def _name(self) -> str:
@@ -169,8 +169,9 @@ class _Parser:
         if token.kind is not TokenKind.VALUE:
             raise self.fail()
         self.at += 1
-        self.references.values.append(token.text)
-        return ValueRef(token.text)
+        value = ValueRef(token.text)
+        self.references.mentions.append(value)
+        return value
 
     def operand(self) -> Operand:
         token = self.token
@@ -302,10 +303,7 @@ class _UpdateParser(_Parser):
         if not seen:
             raise self.fail()
         self.expect_end()
-        repeated = next((section for at, section in enumerate(seen) if section in seen[:at]), None)
-        if repeated is not None:
-            detail = f'The "{repeated}" section can only be used once in an update expression;'
-            raise invalid(self.kind, detail)
+        self.references.repeated_section = next((one for at, one in enumerate(seen) if one in seen[:at]), "")
         return actions
 
     def _set(self) -> Action:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from fogbank.core.errors import ValidationError
-from fogbank.services.dynamodb._expressions.tokens import Kind, invalid
 from fogbank.services.dynamodb._values.attributes import Value, ValueFault, checked_value
 
 Values = Mapping[str, Value]
@@ -40,14 +39,15 @@ class Placeholders:
         """Those of a request, or of a part of one that has expressions of its own."""
         return cls(request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues"))
 
-    def use(self, kind: Kind, names: Collection[str], values: Collection[str]) -> None:
-        """Note what an expression uses; a value that is not defined is an error."""
+    def use(self, names: Collection[str], values: Collection[str]) -> None:
+        """Note what an expression uses."""
         self._used_names.update(names)
         self._used_values.update(values)
-        for value in values:
-            if value not in self.values:
-                detail = "An expression attribute value used in expression is not defined; attribute value: "
-                raise invalid(kind, detail + value)
+
+    @property
+    def defined(self) -> tuple[str, ...]:
+        """The `:values` that the request defines, as a key for the cache of compiled expressions."""
+        return tuple(self.values) if self.values else ()
 
     def check_used(self) -> None:
         """After all expressions: whatever no expression used is an error."""

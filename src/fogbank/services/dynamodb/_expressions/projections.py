@@ -24,7 +24,7 @@ class Projection:
     a list of that one element.
     """
 
-    __slots__ = ("_plain", "_tree", "attributes")
+    __slots__ = ("_plain", "_tree", "attributes", "nested")
 
     def __init__(self, paths: Iterable[Steps]) -> None:
         self._tree: _Tree = {}
@@ -35,6 +35,8 @@ class Projection:
         self._plain = not any(self._tree.values())
         self.attributes = frozenset(str(name) for name in self._tree)
         """The top-level attributes that it names."""
+        self.nested = frozenset(str(name) for name, branch in self._tree.items() if branch)
+        """Those of them that it wants only parts of."""
 
     def of(self, item: Item) -> Item:
         """The parts of `item` that it names and that are there."""
@@ -80,7 +82,7 @@ class _Compiled:
 def projection(text: str, placeholders: Placeholders) -> Projection:
     """The projection that `text` states."""
     compiled = _compiled(text, placeholders.names)
-    placeholders.use(Kind.PROJECTION, compiled.names, ())
+    placeholders.use(compiled.names, ())
     return compiled.projection
 
 

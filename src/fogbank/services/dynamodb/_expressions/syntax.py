@@ -130,11 +130,23 @@ Action = SetAction | RemoveAction | AddAction | DeleteAction
 class References:
     """What a parser met on its way, in the order of the text: the checks that follow go over these."""
 
-    paths: list[Path] = field(default_factory=list)
-    values: list[str] = field(default_factory=list)
+    mentions: list[Path | ValueRef] = field(default_factory=list)
+    """Paths and values together."""
     calls: list[Call] = field(default_factory=list)
     conditions: list[Call] = field(default_factory=list)
     """Calls that stand where a condition is expected."""
     operators: int = 0
     """Comparisons, functions and actions; AND, OR and NOT do not count."""
     redundant_parentheses: bool = False
+    repeated_section: str = ""
+    """The first section of an update that comes a second time."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """The paths alone."""
+        return [one for one in self.mentions if isinstance(one, Path)]
+
+    @property
+    def values(self) -> list[str]:
+        """The `:values` alone."""
+        return [one.name for one in self.mentions if isinstance(one, ValueRef)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb._expressions.actions import Change, Verb, minus, plus, wrong_type
 from fogbank.services.dynamodb._expressions.conditions import CACHE_SIZE, Check, follow
 from fogbank.services.dynamodb._expressions.conditions import wrong_type as wrong_literal
-from fogbank.services.dynamodb._expressions.naming import Names, Steps, check_paths
+from fogbank.services.dynamodb._expressions.naming import Names, Steps, check_paths, nested_in
 from fogbank.services.dynamodb._expressions.parser import parse_update
 from fogbank.services.dynamodb._expressions.placeholders import NameItems, Placeholders, Values
 from fogbank.services.dynamodb._expressions.syntax import (
@@ -59,23 +59,36 @@ class Update:
     """Those of the paths that are there afterwards: not what is removed."""
     creates: bool
     """Whether it makes an item where there is none: one that only removes does not."""
+    nested: frozenset[str] = frozenset()
+    """The top-level attributes that it looks into, wherever it names them."""
+    kinds: Callable[[], list[tuple[str, str]]] = list
+    """Attributes and the types that it gives them, as far as that is known before any item is seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     steps: tuple[tuple[Verb, Steps, Getter | None], ...]
+    kinds: tuple[tuple[str, str | ValueRef], ...]
+    nested: frozenset[str]
     names: frozenset[str]
     values: frozenset[str]
     checks: tuple[Check, ...]
+    fault: str | None = None
+    """What is wrong after all that `checks` look at."""
 
 
 def update(text: str, placeholders: Placeholders) -> Update:
     """The update that `text` states, checked together with the request's names and values."""
-    compiled = _compiled(text, placeholders.names)
-    placeholders.use(Kind.UPDATE, compiled.names, compiled.values)
+    compiled = _compiled(text, placeholders.names, placeholders.defined)
+    placeholders.use(compiled.names, compiled.values)
     values = placeholders.values
     for check in compiled.checks:
         check(values)
+    if compiled.fault is not None:
+        raise ValidationError(compiled.fault)
+
+    def kinds() -> list[tuple[str, str]]:
+        return [(name, kind_of(values[k.name]) if isinstance(k, ValueRef) else k) for name, k in compiled.kinds]
 
     def changes(item: Item) -> list[Change]:
         return [Change(verb, path, None if get is None else get(item, values)) for verb, path, get in compiled.steps]
@@ -83,18 +96,49 @@ def update(text: str, placeholders: Placeholders) -> Update:
     creates = any(verb in (Verb.SET, Verb.ADD) for verb, _, _ in compiled.steps)
     paths = tuple(path for _, path, _ in compiled.steps)
     kept = tuple(path for verb, path, _ in compiled.steps if verb is not Verb.REMOVE)
-    return Update(paths, changes, kept, creates)
+    return Update(paths, changes, kept, creates, compiled.nested, kinds)
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _compiled(text: str, names: NameItems) -> _Compiled:
+def _compiled(text: str, names: NameItems, defined: tuple[str, ...]) -> _Compiled:
     actions, references = parse_update(text)
     resolver = Names(Kind.UPDATE, dict(names))
-    resolver.check(references)
+    resolver.check(references, defined)
+    check_paths(Kind.UPDATE, [resolver.resolve(action.path) for action in actions])
     compiler = UpdateCompiler(resolver)
-    steps = tuple(compiler.step(action) for action in actions)
-    check_paths(Kind.UPDATE, [path for _, path, _ in steps])
-    return _Compiled(steps, frozenset(resolver.used), frozenset(references.values), tuple(compiler.checks))
+    compiler.require_literals(actions)
+    steps: tuple[tuple[Verb, Steps, Getter | None], ...] = ()
+    fault = None
+    try:
+        resolver.check_counts(references)
+        steps = tuple(compiler.step(action) for action in actions)
+    except ValidationError as error:  # told only after the operands of ADD and DELETE were judged
+        fault = error.message
+    return _Compiled(
+        steps,
+        tuple(kind for action in actions if (kind := _given_kind(action, resolver)) is not None),
+        nested_in(resolver.resolve(path) for path in references.paths),
+        frozenset(resolver.used),
+        frozenset(references.values),
+        tuple(compiler.checks),
+        fault,
+    )
+
+
+def _given_kind(action: Action, names: Names) -> tuple[str, str | ValueRef] | None:
+    """The attribute that an action sets and its type, or the value that has its type."""
+    path = names.resolve(action.path)
+    if len(path) > 1 or not isinstance(action, SetAction | AddAction):
+        return None
+    match action.value:
+        case ValueRef() as value:
+            return str(path[0]), value
+        case Arithmetic():
+            return str(path[0]), "N"
+        case Call(function="list_append"):
+            return str(path[0]), "L"
+        case _:
+            return None
 
 
 class UpdateCompiler:
@@ -103,6 +147,14 @@ class UpdateCompiler:
     def __init__(self, names: Names) -> None:
         self._names = names
         self.checks: list[Check] = []
+
+    def require_literals(self, actions: Sequence[Action]) -> None:
+        """What ADD and DELETE take is judged before any operand of SET."""
+        for action in actions:
+            if isinstance(action, AddAction):
+                self._require_literal("ADD", action.value, _ADDED)
+            elif isinstance(action, DeleteAction):
+                self._require_literal("DELETE", action.value, _DELETED)
 
     def step(self, action: Action) -> tuple[Verb, Steps, Getter | None]:
         """An action as a verb, the path it is done to, and what finds its value."""
@@ -113,10 +165,8 @@ class UpdateCompiler:
             case RemoveAction():
                 return Verb.REMOVE, path, None
             case AddAction(value=value):
-                self._require_literal("ADD", value, _ADDED)
                 return Verb.ADD, path, self.getter(value)
             case DeleteAction(value=value):
-                self._require_literal("DELETE", value, _DELETED)
                 return Verb.DELETE, path, self.getter(value)
 
     def getter(self, operand: Operand) -> Getter:
@@ -189,8 +239,6 @@ class UpdateCompiler:
             raise wrong_literal(Kind.UPDATE, operator, "L")
         elif isinstance(operand, Arithmetic) and "N" not in allowed:
             raise wrong_literal(Kind.UPDATE, operator, "N")
-        elif isinstance(operand, Call) and operand.function == "if_not_exists":
-            self._require(operator, operand.operands[1], allowed)
 
     def _require_literal(self, verb: str, value: ValueRef, allowed: frozenset[str]) -> None:
         name = value.name

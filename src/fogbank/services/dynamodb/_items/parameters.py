@@ -44,6 +44,8 @@ QUERY = Rules(
     ("ProjectionExpression", "FilterExpression", "KeyConditionExpression"),
     ("FilterExpression", "KeyConditionExpression"),
 )
+QUERY_BY_CONDITIONS = Rules(("AttributesToGet", "QueryFilter", "ConditionalOperator"), QUERY.expressions, QUERY.valued)
+"""`KeyConditions` go with other expressions than `KeyConditionExpression`."""
 SCAN = Rules(
     ("AttributesToGet", "ScanFilter", "ConditionalOperator"),
     ("ProjectionExpression", "FilterExpression"),

@@ -156,7 +156,20 @@ class UpdatePlan:
         for path in self.paths:
             if path[0] in table.key_names:
                 raise invalid_parameter(f"Cannot update attribute {path[0]}. This attribute is part of the key")
+        if self.update is not None and table.indexes:
+            self._check_index_kinds(table, self.update)
+        if self.update is not None and self.update.nested:
+            table.check_scalars(self.update.nested)
         return at
+
+    @staticmethod
+    def _check_index_kinds(table: Table, update: Update) -> None:
+        """What is known of the new values before the item is read must fit the indexes."""
+        given = dict(update.kinds())
+        for index in table.indexes:
+            for part in index.definition.keys.parts:
+                if given.get(part.name, part.kind) != part.kind:
+                    raise index.mismatch(part, given[part.name])
 
     @property
     def paths(self) -> tuple[Steps, ...]:

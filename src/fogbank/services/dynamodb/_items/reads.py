@@ -1,21 +1,33 @@
-"""Requests to read: every check that needs no table is made here, the others in `check_target`."""
+"""Requests to read: every check that needs no table is made here, the others in `target` and `check_target`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb._expressions import legacy
 from fogbank.services.dynamodb._expressions.conditions import CompiledCondition, condition
-from fogbank.services.dynamodb._expressions.keyconditions import KeyTest, key_condition
+from fogbank.services.dynamodb._expressions.keyconditions import KeyCondition, KeyTest
 from fogbank.services.dynamodb._expressions.placeholders import Placeholders, Values
 from fogbank.services.dynamodb._expressions.projections import Projection, projection
 from fogbank.services.dynamodb._expressions.tokens import Kind
 from fogbank.services.dynamodb._items import parameters
+from fogbank.services.dynamodb._items.keyranges import BAD_START
 from fogbank.services.dynamodb._items.writes import Given, given_key, placeholders_of
-from fogbank.services.dynamodb._values.attributes import Item
+from fogbank.services.dynamodb._values.attributes import EMPTY, SEVERAL, Item, ValueFault, checked_item
 from fogbank.services.dynamodb.errors import invalid_parameter
 from fogbank.services.dynamodb.model import Index, IndexStatus, ProjectionType, Table
+
+_INVALID = "One or more parameter values were invalid: "
+_START_FAULTS = frozenset(
+    (
+        EMPTY,
+        SEVERAL,
+        f"{_INVALID}Null attribute value types must have the value of true",
+        f"{_INVALID}An string set  may not be empty",
+        f"{_INVALID}Binary sets should not be empty",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +63,10 @@ class ReadPlan:
 
 
 def get(request: Given) -> GetPlan:
-    """GetItem, Get of a transaction, and one table of BatchGetItem with its keys apart."""
-    wanted = selection(request)
-    return GetPlan(given_key(request["Key"]), wanted, bool(request.get("ConsistentRead")))
+    """GetItem, and Get of a transaction."""
+    parameters.check_combination(request, parameters.GET)
+    key = given_key(request["Key"])
+    return GetPlan(key, selection(request), bool(request.get("ConsistentRead")))
 
 
 def selection(request: Given) -> Projection | None:
@@ -69,54 +82,86 @@ def selection(request: Given) -> Projection | None:
 
 
 def query(request: Given) -> ReadPlan:
-    """Query."""
-    parameters.check_combination(request, parameters.QUERY)
+    """Query.
+
+    The parameters are judged in DynamoDB's order: first those that expressions replaced, but for `KeyConditions`,
+    then the start key, the key conditions, and last the other expressions.
+    """
+    rules = parameters.QUERY if "KeyConditionExpression" in request else parameters.QUERY_BY_CONDITIONS
+    parameters.check_combination(request, rules)
+    filtered, wanted = _legacy(request, "QueryFilter")
+    start = _start_key(request)
+    tests = legacy.key_conditions(request["KeyConditions"]) if "KeyConditions" in request else None
     _check_select(request)
     placeholders = placeholders_of(request)
-    tests: tuple[KeyTest, ...]
+    condition_of_keys = None
     if "KeyConditionExpression" in request:
-        tests = key_condition(request["KeyConditionExpression"], placeholders)
-    elif "KeyConditions" in request:
-        tests = legacy.key_conditions(request["KeyConditions"])
-    else:
+        condition_of_keys = KeyCondition(request["KeyConditionExpression"], placeholders)
+    plan = _plan(request, placeholders, filtered, wanted, start)
+    if condition_of_keys is not None:
+        tests = condition_of_keys.tests()
+    if tests is None:
         raise ValidationError(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    return _plan(request, placeholders, tests, "QueryFilter")
+    placeholders.check_used()
+    return replace(plan, tests=tests)
 
 
 def scan(request: Given) -> ReadPlan:
     """Scan."""
     parameters.check_combination(request, parameters.SCAN)
+    filtered, wanted = _legacy(request, "ScanFilter")
+    start = _start_key(request)
     _check_select(request)
     _check_segments(request)
-    return _plan(request, placeholders_of(request), None, "ScanFilter")
+    placeholders = placeholders_of(request)
+    plan = _plan(request, placeholders, filtered, wanted, start)
+    placeholders.check_used()
+    return plan
+
+
+def _legacy(request: Given, parameter: str) -> tuple[CompiledCondition | None, Projection | None]:
+    """The filter and the selection of a request that is made without expressions."""
+    found = None
+    if request.get(parameter):
+        found = legacy.filtered(request[parameter], request.get("ConditionalOperator"))
+    names = request.get("AttributesToGet")
+    return found, None if names is None else legacy.attributes_to_get(names)
+
+
+def _start_key(request: Given) -> Item | None:
+    """The values of ExclusiveStartKey; some faults of theirs are told as faults of the key."""
+    start = request.get("ExclusiveStartKey")
+    if start is None:
+        return None
+    try:
+        return checked_item(start)[0]
+    except ValueFault as fault:
+        message = str(fault)
+        raise ValidationError(f"{BAD_START}: {message}" if message in _START_FAULTS else message) from None
 
 
 def _plan(
-    request: Given, placeholders: Placeholders, tests: tuple[KeyTest, ...] | None, legacy_filter: str
+    request: Given,
+    placeholders: Placeholders,
+    found: CompiledCondition | None,
+    wanted: Projection | None,
+    start: Item | None,
 ) -> ReadPlan:
-    found: CompiledCondition | None = None
     if "FilterExpression" in request:
         found = condition(Kind.FILTER, request["FilterExpression"], placeholders)
-    elif request.get(legacy_filter):
-        found = legacy.filtered(request[legacy_filter], request.get("ConditionalOperator"))
-    wanted: Projection | None = None
     if "ProjectionExpression" in request:
         wanted = projection(request["ProjectionExpression"], placeholders)
-    elif "AttributesToGet" in request:
-        wanted = legacy.attributes_to_get(request["AttributesToGet"])
-    placeholders.check_used()
-    start = request.get("ExclusiveStartKey")
     return ReadPlan(
         index=request.get("IndexName"),
-        tests=tests,
+        tests=None,
         filter=found,
         values=placeholders.values,
         projection=wanted,
         select=request.get("Select"),
         limit=request.get("Limit"),
-        start=None if start is None else given_key(start),
+        start=start,
         forward=request.get("ScanIndexForward", True),
         consistent=bool(request.get("ConsistentRead")),
         segment=request.get("Segment", 0),
@@ -162,29 +207,43 @@ def _check_segments(request: Given) -> None:
 
 
 def target(plan: ReadPlan, table: Table) -> Index | None:
-    """The index that a plan reads, after the checks that need the table."""
-    index = None
-    if plan.index is not None:
-        index = table.index(plan.index)
-        if index is None:
-            raise ValidationError(f"The table does not have the specified index: {plan.index}")
-        if index.definition.is_global:
-            _check_global(plan, index)
-    if plan.tests is not None and plan.filter is not None:
-        schema = (table.definition.keys if index is None else index.definition.keys).parts
-        for part in schema:
-            if part.name in plan.filter.attributes:
-                raise ValidationError(
-                    f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {part.name}"
-                )
+    """The index that a plan reads."""
+    if plan.index is None:
+        return None
+    index = table.index(plan.index)
+    if index is None:
+        raise ValidationError(f"The table does not have the specified index: {plan.index}")
+    if index.definition.is_global:
+        if plan.consistent:
+            raise ValidationError("Consistent reads are not supported on global secondary indexes")
+        if index.definition.status is not IndexStatus.ACTIVE:
+            raise ValidationError(f"Cannot read from backfilling global secondary index: {index.name}")
     return index
 
 
-def _check_global(plan: ReadPlan, index: Index) -> None:
-    if plan.consistent:
-        raise ValidationError("Consistent reads are not supported on global secondary indexes")
-    if index.definition.status is not IndexStatus.ACTIVE:
-        raise ValidationError(f"Cannot read from backfilling global secondary index: {index.name}")
+def check_target(plan: ReadPlan, table: Table, index: Index | None) -> None:
+    """Whether filter and selection fit the table or index; judged after key conditions and start key."""
+    if plan.tests is not None and plan.filter is not None:
+        schema = (table.definition.keys if index is None else index.definition.keys).parts
+        what = "QueryFilter" if plan.filter.is_legacy else "Filter Expression"
+        for part in schema:
+            if part.name in plan.filter.attributes:
+                raise ValidationError(
+                    f"{what} can only contain non-primary key attributes: Primary key attribute: {part.name}"
+                )
+    if index is not None and index.definition.is_global:
+        _check_projected(plan, index)
+
+
+def check_scalars(plan: ReadPlan, table: Table) -> None:
+    """Filter and selection may not look into keys."""
+    if plan.filter is not None and plan.filter.nested:
+        table.check_scalars(plan.filter.nested)
+    if plan.projection is not None and plan.projection.nested:
+        table.check_scalars(plan.projection.nested)
+
+
+def _check_projected(plan: ReadPlan, index: Index) -> None:
     if plan.select == "ALL_ATTRIBUTES" and index.definition.projection is not ProjectionType.ALL:
         raise invalid_parameter(
             f"Select type ALL_ATTRIBUTES is not supported for global secondary index {index.name} because its "

@@ -68,10 +68,10 @@ def put(request: Given) -> PutPlan:
     """PutItem, and Put of a transaction."""
     parameters.check_combination(request, parameters.PUT)
     parameters.check_return_values(request)
+    item, size = given_item(request["Item"])
     placeholders = placeholders_of(request)
     guard = _guard(request, placeholders)
     placeholders.check_used()
-    item, size = given_item(request["Item"])
     return PutPlan(item, size, guard, reads=_reads(request))
 
 
@@ -79,25 +79,27 @@ def delete(request: Given) -> DeletePlan:
     """DeleteItem, and Delete of a transaction."""
     parameters.check_combination(request, parameters.DELETE)
     parameters.check_return_values(request)
+    key = given_key(request["Key"])
     placeholders = placeholders_of(request)
     guard = _guard(request, placeholders)
     placeholders.check_used()
-    return DeletePlan(given_key(request["Key"]), guard, reads=_reads(request))
+    return DeletePlan(key, guard, reads=_reads(request))
 
 
 def check(request: Given) -> CheckPlan:
     """ConditionCheck of a transaction."""
+    key = given_key(request["Key"])
     placeholders = placeholders_of(request)
     guard = _guard(request, placeholders)
     placeholders.check_used()
-    return CheckPlan(given_key(request["Key"]), guard)
+    return CheckPlan(key, guard)
 
 
 def change(request: Given) -> UpdatePlan:
     """UpdateItem, and Update of a transaction."""
     parameters.check_combination(request, parameters.UPDATE)
-    placeholders = placeholders_of(request)
     key = given_key(request["Key"])
+    placeholders = placeholders_of(request)
     made: Update | None = None
     if "UpdateExpression" in request:
         made = update(request["UpdateExpression"], placeholders)

@@ -22,6 +22,9 @@ from fogbank.storage import Tx
 CAPACITY = 2000
 """Tables that are remembered; when there are more, all are forgotten."""
 
+MIN_NAME = 3
+MAX_NAME = 255
+NAME_LENGTH = f"TableName must be at least {MIN_NAME} characters long and at most {MAX_NAME} characters long"
 _NAME = re.compile(r"[a-zA-Z0-9_.-]+", re.ASCII)
 _Key = tuple[str, str, str]
 
@@ -103,19 +106,30 @@ def _invalid_arn(reference: str) -> ValidationError:
     return ValidationError(f"Invalid TableArn: {reference} is not a valid ARN of a table")
 
 
-def check_name(name: str, member: str = "tableName") -> None:
-    """A table's or index's name has 3 to 255 letters, digits, underscores, dots and hyphens."""
-    if len(name) < 3:
-        constraint = "Member must have length greater than or equal to 3"
-    elif len(name) > 255:
-        constraint = "Member must have length less than or equal to 255"
+def check_name(name: str) -> None:
+    """A table's name has 3 to 255 letters, digits, underscores, dots and hyphens."""
+    fault = name_fault(name)
+    if fault is not None:
+        raise ValidationError(f"1 validation error detected: {fault}")
+
+
+def name_fault(name: str) -> str | None:
+    """What is wrong with a table's name."""
+    if len(name) < MIN_NAME:
+        constraint = f"Member must have length greater than or equal to {MIN_NAME}"
+    elif len(name) > MAX_NAME:
+        constraint = f"Member must have length less than or equal to {MAX_NAME}"
     elif not _NAME.fullmatch(name):
         constraint = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
     else:
-        return
-    raise ValidationError(
-        f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: {constraint}"
-    )
+        return None
+    return f"Value '{name}' at 'tableName' failed to satisfy constraint: {constraint}"
+
+
+def check_length(reference: str) -> None:
+    """The operations on tables have words of their own for a name that is too short or too long."""
+    if not reference.startswith("arn:") and not MIN_NAME <= len(reference) <= MAX_NAME:
+        raise ValidationError(NAME_LENGTH)
 
 
 async def table_of_arn(catalog: Catalog, tx: Tx, scope: Scope, resource: str) -> Table:

@@ -10,12 +10,13 @@ from fogbank.services.dynamodb._items.capacity import Consumed, read_units
 from fogbank.services.dynamodb._items.keyranges import (
     KeyRange,
     Start,
+    check_start,
     check_start_in,
     check_start_in_segment,
     key_range,
     start_of,
 )
-from fogbank.services.dynamodb._items.reads import ReadPlan, passes, reads_table, target
+from fogbank.services.dynamodb._items.reads import ReadPlan, check_scalars, check_target, passes, reads_table, target
 from fogbank.services.dynamodb._values import keys
 from fogbank.services.dynamodb._values.attributes import Item
 from fogbank.services.dynamodb._values.codec import decode
@@ -54,16 +55,21 @@ class Reader:
     async def page(self, tx: Tx, table: Table, plan: ReadPlan) -> Page:
         """One page of what `plan` asks for."""
         index = target(plan, table)
-        start = None if plan.start is None else start_of(plan.start, table, index, scans=plan.tests is None)
+        if plan.start is not None:
+            check_start(plan.start, table, index, plan.tests)
+        within = None
         if plan.tests is not None:
-            schema = table.definition.keys if index is None else index.definition.keys
-            within = key_range(schema, plan.tests)
-            if start is not None:
-                check_start_in(start, within)
+            within = key_range(table.definition.keys if index is None else index.definition.keys, plan.tests)
+        check_target(plan, table, index)
+        start = None if plan.start is None else start_of(plan.start, table, index)
+        if start is not None and within is not None:
+            check_start_in(start, within)
+        elif start is not None:
+            check_start_in_segment(start, plan.segment, plan.segments)
+        check_scalars(plan, table)
+        if within is not None:
             fetch = self._query(tx, table, index, within, forward=plan.forward)
         else:
-            if start is not None:
-                check_start_in_segment(start, plan.segment, plan.segments)
             fetch = self._scan(tx, table, index, plan.segment, plan.segments)
         page = await self._collect(tx, table, index, plan, fetch, start)
         self._account(page, index, plan)

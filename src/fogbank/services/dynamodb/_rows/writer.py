@@ -47,6 +47,8 @@ class Writer:
             if row is not None:
                 outcome.old, old_size = decode(row[0]), row[1]
         if guard is not None:
+            if guard.condition.nested:
+                table.check_scalars(guard.condition.nested)
             guard.check(outcome.old)
         outcome.new, size = plan.result(table, outcome.old)
         outcome.consumed.table = write_units(max(size, old_size))

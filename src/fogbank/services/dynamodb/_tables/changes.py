@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fogbank.core.errors import ValidationError
@@ -62,14 +63,27 @@ class Change:
     ends_stream: bool = False
 
 
-def changed(request: Given, old: Definition, scope: Scope, now: float, ids: Ids) -> Change:
-    """What the request makes of a table."""
+def check_request(request: Given) -> None:
+    """What is judged of an UpdateTable before the table is looked for."""
     refuse(request, _ABSENT, "UpdateTable")
-    if not any(name in request for name in _CHANGES):
+    if not any(request.get(name, []) != [] for name in _CHANGES):
         raise ValidationError(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates "
             "or SSESpecification or ReplicaUpdates is required"
         )
+    if "ProvisionedThroughput" in request:
+        schemas.check_units(request["ProvisionedThroughput"])
+    updates = request.get("GlobalSecondaryIndexUpdates", ())
+    if any(len(update) != 1 for update in updates):
+        raise invalid_parameter(
+            "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+            "GlobalSecondaryIndexUpdate.Delete must not be null"
+        )
+    _check_once(updates)
+
+
+def changed(request: Given, old: Definition, scope: Scope, now: float, ids: Ids) -> Change:
+    """What the request makes of a table."""
     new = _capacity(request, old, now)
     if "DeletionProtectionEnabled" in request:
         new = replace(new, protected=request["DeletionProtectionEnabled"])
@@ -130,9 +144,6 @@ def _unchanged(what: str, current: Throughput) -> ValidationError:
 
 def _index_updates(request: Given, old: Definition, now: float) -> Change:
     updates = request["GlobalSecondaryIndexUpdates"]
-    if not updates or any(len(update) != 1 for update in updates):
-        raise invalid_parameter("One of GlobalSecondaryIndexUpdate.Update, .Create, .Delete must not be null")
-    _check_once(updates)
     _check_free(updates, old)
     given = schemas.attributes(request.get("AttributeDefinitions", ()))
     new = replace(old, attributes=_merged(old.attributes, given))
@@ -154,6 +165,9 @@ def _index_updates(request: Given, old: Definition, now: float) -> Change:
 
 def _check_free(updates: list[Given], old: Definition) -> None:
     """While an index is being filled no other is created or deleted."""
+    kinds = [kind for update in updates for kind in update]
+    if kinds.count("Create") + kinds.count("Delete") > 1:
+        raise LimitExceededError(_ONE_INDEX_AT_A_TIME)
     filling = next((index for index in old.indexes if index.status is not IndexStatus.ACTIVE), None)
     if filling is None:
         return
@@ -162,13 +176,16 @@ def _check_free(updates: list[Given], old: Definition) -> None:
             raise LimitExceededError(_ONE_INDEX_AT_A_TIME)
 
 
-def _check_once(updates: list[Given]) -> None:
-    kinds = [kind for update in updates for kind in update]
-    if kinds.count("Create") + kinds.count("Delete") > 1:
-        raise LimitExceededError(_ONE_INDEX_AT_A_TIME)
-    names = [details["IndexName"] for update in updates for details in update.values()]
-    if len(set(names)) != len(names):
-        raise invalid_parameter("Only one global secondary index update per index is allowed simultaneously")
+def _check_once(updates: Sequence[Given]) -> None:
+    names: set[str] = set()
+    for update in updates:
+        for details in update.values():
+            if details["IndexName"] in names:
+                raise invalid_parameter(
+                    "Only one global secondary index update per index is allowed simultaneously. "
+                    f"Index: {details['IndexName']}"
+                )
+            names.add(details["IndexName"])
 
 
 def _merged(old: tuple[KeyPart, ...], given: tuple[KeyPart, ...]) -> tuple[KeyPart, ...]:
@@ -186,12 +203,6 @@ def _created(old: Definition, given: Given, attributes: tuple[KeyPart, ...], now
     kinds = {part.name: part.kind for part in attributes}
     provisioned = old.billing is BillingMode.PROVISIONED
     index = schemas.global_index(given, old.next_index, kinds, provisioned=provisioned, now=now)
-    if any(part.name not in kinds for part in index.keys.parts):
-        raise invalid_parameter(
-            "Some index key attributes are not defined in AttributeDefinitions. "
-            f"Keys: [{', '.join(part.name for part in index.keys.parts)}], "
-            f"AttributeDefinitions: [{', '.join(kinds)}]"
-        )
     index = replace(index, status=IndexStatus.CREATING)
     return replace(old, indexes=(*old.indexes, index), next_index=old.next_index + 1)
 

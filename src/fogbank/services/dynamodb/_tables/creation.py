@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from fogbank.core.errors import NotImplementedByFogbank, ValidationError
 from fogbank.core.ids import Ids
 from fogbank.core.scope import Scope
+from fogbank.services.dynamodb._rows.catalog import name_fault
 from fogbank.services.dynamodb._tables import schemas
 from fogbank.services.dynamodb._tables.schemas import Given
 from fogbank.services.dynamodb.errors import invalid_parameter
@@ -31,9 +32,6 @@ _ABSENT = ("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "Vector
 def definition(request: Given, name: str, scope: Scope, now: float, ids: Ids) -> Definition:
     """The table that a CreateTable request describes."""
     refuse(request, _ABSENT, "CreateTable")
-    for needed in ("KeySchema", "AttributeDefinitions"):
-        if not request.get(needed):
-            raise ValidationError(_missing(needed))
     attributes = schemas.attributes(request["AttributeDefinitions"])
     kinds = {part.name: part.kind for part in attributes}
     billing = BillingMode(request.get("BillingMode", BillingMode.PROVISIONED))
@@ -66,9 +64,19 @@ def definition(request: Given, name: str, scope: Scope, now: float, ids: Ids) ->
     )
 
 
-def _missing(member: str) -> str:
-    where = member[0].lower() + member[1:]
-    return f"1 validation error detected: Value null at '{where}' failed to satisfy constraint: Member must not be null"
+def check_given(request: Given) -> None:
+    """What a table cannot be without, and its name, told together. The model leaves them out for some requests."""
+    missing = "Value null at '{}' failed to satisfy constraint: Member must not be null"
+    faults = [
+        None if "AttributeDefinitions" in request else missing.format("attributeDefinitions"),
+        None if request["TableName"].startswith("arn:") else name_fault(request["TableName"]),
+        None if "KeySchema" in request else missing.format("keySchema"),
+    ]
+    found = [fault for fault in faults if fault is not None]
+    if found:
+        raise ValidationError(
+            f"{len(found)} validation error{'' if len(found) == 1 else 's'} detected: {'; '.join(found)}"
+        )
 
 
 def refuse(request: Given, members: Sequence[str], operation: str) -> None:
@@ -91,7 +99,7 @@ def _units(request: Given, billing: BillingMode, now: float) -> Throughput:
             raise invalid_parameter(
                 "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
             )
-        raise ValidationError("No provisioned throughput specified for the table")
+        raise invalid_parameter('Missing required parameter in input: "ProvisionedThroughput"')
     return schemas.throughput(given, None, now)
 
 

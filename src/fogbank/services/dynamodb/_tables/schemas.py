@@ -41,7 +41,14 @@ def attributes(given: Sequence[Given]) -> tuple[KeyPart, ...]:
 
 
 def table_keys(given: Sequence[Given], kinds: Kinds) -> KeySchema:
-    """The key schema of a table or a local index: a partition key, and perhaps a sort key."""
+    """The key schema of a table: a partition key, and perhaps a sort key."""
+    _check_length(given)
+    if len(kinds) < len(given):
+        raise ValidationError("Invalid KeySchema: Some index key attribute have no definition")
+    return _simple_keys(given, kinds)
+
+
+def _check_length(given: Sequence[Given]) -> None:
     if len(given) > 2:
         shown = ", ".join(
             f"KeySchemaElement(attributeName={one['AttributeName']}, keyType={one['KeyType']})" for one in given
@@ -50,17 +57,32 @@ def table_keys(given: Sequence[Given], kinds: Kinds) -> KeySchema:
             f"1 validation error detected: Value '[{shown}]' at 'keySchema' failed to satisfy constraint: "
             "Member must have length less than or equal to 2"
         )
-    _check_order(given)
+
+
+def _simple_keys(given: Sequence[Given], kinds: Kinds) -> KeySchema:
+    """One attribute or two; that they are defined is judged first, then that they differ, and then their order."""
+    _check_defined(given, kinds)
     if len(given) == 2 and given[0]["AttributeName"] == given[1]["AttributeName"]:
         raise ValidationError("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+    _check_order(given)
     return _schema(given, kinds)
+
+
+def _check_defined(given: Sequence[Given], kinds: Kinds) -> None:
+    names = [one["AttributeName"] for one in given]
+    if any(name not in kinds for name in names):
+        raise invalid_parameter(
+            "Some index key attributes are not defined in AttributeDefinitions. "
+            f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(kinds)}]"
+        )
 
 
 def global_keys(given: Sequence[Given], kinds: Kinds) -> KeySchema:
     """The key schema of a global index: one to four partition key attributes, then up to four for the sort key."""
     hashes = [one for one in given if one["KeyType"] == "HASH"]
-    if len(given) <= 2 and len(hashes) <= 1:
-        return table_keys(given, kinds)
+    if len(given) <= 2 and (len(hashes) <= 1 or given[0]["AttributeName"] == given[1]["AttributeName"]):
+        return _simple_keys(given, kinds)
+    _check_defined(given, kinds)
     if list(given[: len(hashes)]) != hashes or not hashes:
         raise ValidationError(
             "Invalid KeySchema: The KeySchemaElements of key type HASH must come before those of key type RANGE"
@@ -84,8 +106,7 @@ def _check_order(given: Sequence[Given]) -> None:
 
 
 def _schema(given: Sequence[Given], kinds: Kinds) -> KeySchema:
-    # An attribute without definition is found by `check_attributes`, which tells all of them at once.
-    parts = [(one["KeyType"], KeyPart(one["AttributeName"], kinds.get(one["AttributeName"], ""))) for one in given]
+    parts = [(one["KeyType"], KeyPart(one["AttributeName"], kinds[one["AttributeName"]])) for one in given]
     return KeySchema(
         tuple(part for kind, part in parts if kind == "HASH"),
         tuple(part for kind, part in parts if kind == "RANGE"),
@@ -93,25 +114,9 @@ def _schema(given: Sequence[Given], kinds: Kinds) -> KeySchema:
 
 
 def check_attributes(defined: Sequence[KeyPart], keys: KeySchema, indexes: Sequence[IndexDefinition]) -> None:
-    """Every key attribute must be defined, and every defined attribute must be a key of something."""
+    """Every defined attribute must be a key of something."""
     names = [part.name for part in defined]
-    undefined = [part.name for part in keys.parts if part.name not in names]
     shown = f"[{', '.join(names)}]"
-    if undefined:
-        wanted = f"[{', '.join(part.name for part in keys.parts)}]"
-        if not indexes and len(names) == len(keys.parts):
-            raise invalid_parameter(
-                f"Some index key attributes are not defined in AttributeDefinitions. Keys: {wanted}, "
-                f"AttributeDefinitions: {shown}"
-            )
-        raise ValidationError("Invalid KeySchema: Some index key attribute have no definition")
-    for index in indexes:
-        if any(part.name not in names for part in index.keys.parts):
-            wanted = f"[{', '.join(part.name for part in index.keys.parts)}]"
-            raise invalid_parameter(
-                f"Some index key attributes are not defined in AttributeDefinitions. Keys: {wanted}, "
-                f"AttributeDefinitions: {shown}"
-            )
     used = {part.name for part in keys.parts}
     used.update(part.name for index in indexes for part in index.keys.parts)
     if used == set(names):
@@ -130,11 +135,12 @@ def check_attributes(defined: Sequence[KeyPart], keys: KeySchema, indexes: Seque
 def local_index(given: Given, number: int, table: KeySchema, kinds: Kinds) -> IndexDefinition:
     """A local secondary index: the table's partition key, and a sort key of its own."""
     name = given["IndexName"]
-    keys = table_keys(given["KeySchema"], kinds)
     if not table.range:
         raise invalid_parameter(
             "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"
         )
+    _check_length(given["KeySchema"])
+    keys = _simple_keys(given["KeySchema"], kinds)
     if not keys.range:
         raise invalid_parameter(f"Index KeySchema does not have a range key for index: {name}")
     if keys.hash != table.hash:
@@ -203,12 +209,17 @@ def check_indexes(indexes: Sequence[IndexDefinition]) -> None:
         )
 
 
+def check_units(given: Given) -> None:
+    """There is a bound to what may be provisioned."""
+    for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
+        if given[name] > MAX_UNITS:
+            raise ValidationError(f"Given value {given[name]} for {name} is out of bounds")
+
+
 def throughput(given: Given, current: Throughput | None, now: float) -> Throughput:
     """Provisioned capacity, and when it went up or down."""
+    check_units(given)
     read, write = given["ReadCapacityUnits"], given["WriteCapacityUnits"]
-    for name, units in (("ReadCapacityUnits", read), ("WriteCapacityUnits", write)):
-        if units > MAX_UNITS:
-            raise ValidationError(f"Given value {units} for {name} is out of bounds")
     if current is None:
         return Throughput(read, write)
     rises = read > current.read or write > current.write
