@@ -29,7 +29,7 @@ test: venv ## everything, under 10 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: venv ## the inner loop, under 60 seconds
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" --hypothesis-profile=fast
 
 check: format lint types layers ## what CI checks beside the tests
 

@@ -20,7 +20,6 @@ from benchmarks.wire import Endpoint
 
 ENVIRONMENTS = Path(__file__).parent.parent / ".cache" / "bench"
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Running:
         return sum(_cpu(pid) for pid in _tree(self.pid))
 
     def memory(self) -> int:
-        """Resident bytes of the server and all its descendants, less what each shares with files (its libraries)."""
+        """Bytes of memory that the server and all its descendants hold."""
         return sum(_memory(pid) for pid in _tree(self.pid))
 
 
@@ -154,11 +153,12 @@ def _tree(root: int) -> list[int]:
 
 
 def _memory(pid: int) -> int:
+    """The proportional set size: what is shared between forks is counted once."""
     try:
-        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return (int(resident) - int(shared)) * PAGE
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def _cpu(pid: int) -> float:

@@ -34,6 +34,7 @@ from fogbank.storage import SqliteStorage
 # No deadline: a timing is never an assertion. In CI the same examples at every run; elsewhere new ones each time.
 settings.register_profile("local", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("fast", deadline=None, print_blob=True, max_examples=25)  # make test-fast asks for it
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 READY = re.compile(r"ready on (http://\S+)")
