@@ -126,6 +126,9 @@ FIND_LOGIN = "SELECT created_at, must_reset FROM iam_login_profiles WHERE accoun
 UPDATE_LOGIN = "UPDATE iam_login_profiles SET must_reset = $3 WHERE account = $1 AND user_key = $2"
 DELETE_LOGIN = "DELETE FROM iam_login_profiles WHERE account = $1 AND user_key = $2"
 
+INSERT_DELETION = "INSERT INTO iam_deletions (id, account) VALUES ($1, $2)"
+FIND_DELETION = "SELECT id FROM iam_deletions WHERE id = $1 AND account = $2"
+
 _PROVIDER = "arn, account, kind, created_at, details, tags"
 INSERT_PROVIDER = f"INSERT INTO iam_providers ({_PROVIDER}) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
 FIND_PROVIDER = f"SELECT {_PROVIDER} FROM iam_providers WHERE arn = $1 AND account = $2 AND kind = $3"
@@ -153,7 +156,6 @@ async def _count(tx: Tx, sql: str, *args: Any) -> int:
 
 
 # -- entities
-# -------------------------------------------------------------------------------------------------
 
 
 async def insert_entity(tx: Tx, account: str, entity: Entity) -> bool:
@@ -207,7 +209,6 @@ async def delete_entity(tx: Tx, account: str, kind: Kind, name: str) -> None:
 
 
 # -- inline policies
-# ------------------------------------------------------------------------------------------
 
 
 async def list_inline(tx: Tx, account: str, kind: Kind, owner: str) -> dict[str, str]:
@@ -226,7 +227,6 @@ async def delete_inline(tx: Tx, account: str, kind: Kind, owner: str, name: str)
 
 
 # -- managed policies
-# -----------------------------------------------------------------------------------------
 
 
 async def insert_policy(tx: Tx, account: str, policy: Policy, document: str) -> bool:
@@ -286,7 +286,6 @@ async def delete_version(tx: Tx, arn: str, number: int) -> None:
 
 
 # -- attachments
-# ----------------------------------------------------------------------------------------------
 
 
 async def attach(tx: Tx, account: str, kind: Kind, owner: str, arn: str) -> None:
@@ -330,7 +329,6 @@ async def list_bounded_by(tx: Tx, account: str, arn: str) -> list[Entity]:
 
 
 # -- members: users of groups, roles of instance profiles
-# ------------------------------------------------------
 
 
 async def add_member(tx: Tx, account: str, kind: Kind, owner: str, member: str) -> None:
@@ -358,7 +356,6 @@ async def list_owners(tx: Tx, account: str, kind: Kind, member: str) -> list[Ent
 
 
 # -- access keys
-# ----------------------------------------------------------------------------------------------
 
 
 async def insert_key(tx: Tx, key: AccessKey) -> None:
@@ -388,7 +385,6 @@ async def delete_key(tx: Tx, key_id: str) -> None:
 
 
 # -- the account: alias, password policy, login profiles
-# ------------------------------------------------------
 
 
 async def find_alias(tx: Tx, account: str) -> str | None:
@@ -446,7 +442,6 @@ async def delete_login(tx: Tx, account: str, user: str) -> bool:
 
 
 # -- identity providers
-# ---------------------------------------------------------------------------------------
 
 
 def _provider(row: tuple[Any, ...]) -> Provider:
@@ -486,3 +481,16 @@ async def delete_provider(tx: Tx, account: str, kind: ProviderKind, arn: str) ->
 async def count_providers(tx: Tx, account: str) -> int:
     """How many identity providers the account has."""
     return await _count(tx, COUNT_PROVIDERS, account)
+
+
+# -- service-linked roles
+
+
+async def insert_deletion(tx: Tx, account: str, task: str) -> None:
+    """Note that a service-linked role was deleted."""
+    await tx.execute(INSERT_DELETION, task, account)
+
+
+async def has_deletion(tx: Tx, account: str, task: str) -> bool:
+    """Whether it was."""
+    return await tx.fetch_one(FIND_DELETION, task, account) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fogbank.services.logs._api.absent import AbsentOperations
 from fogbank.services.logs._api.events import EventOperations
 from fogbank.services.logs._api.filters import FilterOperations
 from fogbank.services.logs._api.groups import GroupOperations
@@ -11,7 +12,15 @@ from fogbank.services.logs._api.tail import TailOperations
 from fogbank.services.logs.worker import Sweeper
 
 
-class Logs(GroupOperations, StreamOperations, EventOperations, FilterOperations, PolicyOperations, TailOperations):
+class Logs(
+    GroupOperations,
+    StreamOperations,
+    EventOperations,
+    FilterOperations,
+    PolicyOperations,
+    TailOperations,
+    AbsentOperations,
+):
     """CloudWatch Logs."""
 
     async def on_start(self) -> None:

@@ -11,6 +11,7 @@ from fogbank.services.iam._api.service import (
     check_policy_arn,
     encode_document,
     entity_of,
+    modifiable,
     page,
 )
 from fogbank.services.iam._documents import check_identity_policy
@@ -124,7 +125,7 @@ class AttachmentOperations(IamService):
         check_identity_policy(document, inline=True)
 
         async def body(tx: Tx) -> None:
-            await entity_of(tx, account, kind, owner)
+            await modifiable(tx, account, kind, owner)
             documents = await storage.list_inline(tx, account, kind, owner)
             check_inline_size(kind, owner, list((documents | {name: document}).values()))
             await storage.put_inline(tx, account, kind, owner, name=name, document=document)
@@ -149,7 +150,7 @@ class AttachmentOperations(IamService):
 
     async def _delete(self, call: Call, kind: Kind, owner: str, name: str) -> Reply:
         async def body(tx: Tx) -> None:
-            await entity_of(tx, call.scope.account, kind, owner)
+            await modifiable(tx, call.scope.account, kind, owner)
             if not await storage.delete_inline(tx, call.scope.account, kind, owner, name):
                 raise _no_inline(kind, name)
 
@@ -169,7 +170,7 @@ class AttachmentOperations(IamService):
         check_policy_arn(arn)
 
         async def body(tx: Tx) -> None:
-            await entity_of(tx, account, kind, owner)
+            await modifiable(tx, account, kind, owner)
             await attachable(tx, arn)
             attached = await storage.list_attached(tx, account, kind, owner)
             if arn not in attached and len(attached) >= MAX_ATTACHED:
@@ -183,7 +184,7 @@ class AttachmentOperations(IamService):
         check_policy_arn(arn)
 
         async def body(tx: Tx) -> None:
-            await entity_of(tx, call.scope.account, kind, owner)
+            await modifiable(tx, call.scope.account, kind, owner)
             if not await storage.detach(tx, call.scope.account, kind, owner, arn):
                 raise NoSuchEntityError(f"Policy {arn} was not found.")
 

@@ -109,7 +109,7 @@ class LoginOperations(UserOperations):
 
     async def create_login_profile(self, call: Call, request: t.CreateLoginProfileRequestTypeDef) -> Reply:
         """Give a user a password, which the account's policy must allow. It is not kept."""
-        account, name = call.scope.account, await self.named(call, request)
+        account, name = call.scope.account, await self._named(call, request)
         password = request.get("Password")
         if password is None:
             raise IamValidationError("Must specify a password for a user's login profile.")
@@ -126,7 +126,7 @@ class LoginOperations(UserOperations):
 
     async def get_login_profile(self, call: Call, request: t.GetLoginProfileRequestTypeDef) -> Reply:
         """Whether a user has a password, and since when."""
-        account, name = call.scope.account, await self.named(call, request)
+        account, name = call.scope.account, await self._named(call, request)
 
         async def body(tx: Tx) -> Reply:
             user = await entity_of(tx, account, Kind.USER, name)
@@ -151,7 +151,7 @@ class LoginOperations(UserOperations):
 
     async def delete_login_profile(self, call: Call, request: t.DeleteLoginProfileRequestTypeDef) -> Reply:
         """Take a user's password away."""
-        account, name = call.scope.account, await self.named(call, request)
+        account, name = call.scope.account, await self._named(call, request)
 
         async def body(tx: Tx) -> None:
             await entity_of(tx, account, Kind.USER, name)

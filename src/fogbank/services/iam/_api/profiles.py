@@ -10,6 +10,7 @@ from fogbank.services.iam._api.service import (
     IamService,
     describe_profile,
     entity_of,
+    modifiable,
     page,
     tag_page,
     with_tags,
@@ -101,7 +102,7 @@ class ProfileOperations(IamService):
 
         async def body(tx: Tx) -> None:
             await entity_of(tx, account, Kind.PROFILE, name)
-            await entity_of(tx, account, Kind.ROLE, role)
+            await modifiable(tx, account, Kind.ROLE, role)
             if await storage.list_members(tx, account, Kind.PROFILE, name, Kind.ROLE):
                 raise quota("InstanceSessionsPerInstanceProfile", 1)
             await storage.add_member(tx, account, Kind.PROFILE, name, role)

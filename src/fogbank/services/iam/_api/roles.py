@@ -11,13 +11,14 @@ from fogbank.services.iam._api.service import (
     check_boundary,
     describe_listed_role,
     describe_role,
-    entity_of,
+    modifiable,
     role_extras,
     tag_page,
     with_tags,
     without_tags,
 )
 from fogbank.services.iam._documents import check_trust_policy
+from fogbank.services.iam._linked import check_modifiable
 from fogbank.services.iam.errors import DeleteConflictError
 from fogbank.services.iam.model import DEFAULT_MAX_SESSION, Entity, Kind, check_trust_size, tags_of
 
@@ -87,9 +88,12 @@ class RoleOperations(IamService):
         document = request["PolicyDocument"]
         check_trust_policy(document)
         check_trust_size(document)
-        await self.change_entity(
-            call, Kind.ROLE, request["RoleName"], lambda role: replace(role, trust_policy=document)
-        )
+
+        def change(role: Entity) -> Entity:
+            check_modifiable(role)
+            return replace(role, trust_policy=document)
+
+        await self.change_entity(call, Kind.ROLE, request["RoleName"], change)
         return {}
 
     async def delete_role(self, call: Call, request: t.DeleteRoleRequestTypeDef) -> Reply:
@@ -97,7 +101,7 @@ class RoleOperations(IamService):
         account, name = call.scope.account, request["RoleName"]
 
         async def body(tx: Tx) -> None:
-            await entity_of(tx, account, Kind.ROLE, name)
+            await modifiable(tx, account, Kind.ROLE, name)
             if await storage.list_owners(tx, account, Kind.PROFILE, name):
                 raise DeleteConflictError("Cannot delete entity, must remove roles from instance profile first.")
             if await storage.list_attached(tx, account, Kind.ROLE, name):
@@ -128,7 +132,7 @@ class RoleOperations(IamService):
         account = call.scope.account
 
         async def body(tx: Tx) -> None:
-            entity = await entity_of(tx, account, kind, name)
+            entity = await modifiable(tx, account, kind, name)
             if arn is not None:
                 await check_boundary(tx, arn)
             await storage.update_entity(tx, account, replace(entity, boundary=arn))

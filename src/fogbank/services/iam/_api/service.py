@@ -11,6 +11,7 @@ from fogbank.core.models import StringShape
 from fogbank.core.paging import InvalidTokenError, cut_page, decode_token, encode_token
 from fogbank.core.validation import Constraint, describe
 from fogbank.services.iam import storage
+from fogbank.services.iam._linked import check_modifiable
 from fogbank.services.iam.errors import IamValidationError, InvalidInputError, NoSuchEntityError
 from fogbank.services.iam.model import (
     RULES,
@@ -133,6 +134,13 @@ async def entity_of(tx: Tx, account: str, kind: Kind, name: str) -> Entity:
     entity = await storage.find_entity(tx, account, kind, name)
     if entity is None:
         raise missing(kind, name)
+    return entity
+
+
+async def modifiable(tx: Tx, account: str, kind: Kind, name: str) -> Entity:
+    """The same, of what is to be changed: not a service-linked role."""
+    entity = await entity_of(tx, account, kind, name)
+    check_modifiable(entity)
     return entity
 
 

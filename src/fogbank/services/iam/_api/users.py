@@ -254,7 +254,7 @@ class UserOperations(RoleOperations):
 
     async def create_access_key(self, call: Call, request: t.CreateAccessKeyRequestTypeDef) -> Reply:
         """Make an access key for a user: the only time that its secret is told."""
-        name = await self.named(call, request)
+        name = await self._named(call, request)
         account, ids = call.scope.account, self.kit.ids
         secret = new_secret_key(ids)
         key_id = new_access_key(LONG_TERM, account, ids)
@@ -273,7 +273,7 @@ class UserOperations(RoleOperations):
 
     async def list_access_keys(self, call: Call, request: t.ListAccessKeysRequestTypeDef) -> Reply:
         """A user's access keys, without their secrets."""
-        name = await self.named(call, request)
+        name = await self._named(call, request)
 
         async def body(tx: Tx) -> list[AccessKey]:
             user = await entity_of(tx, call.scope.account, Kind.USER, name)
@@ -285,7 +285,7 @@ class UserOperations(RoleOperations):
 
     async def update_access_key(self, call: Call, request: t.UpdateAccessKeyRequestTypeDef) -> Reply:
         """Activate or deactivate an access key."""
-        name = await self.named(call, request)
+        name = await self._named(call, request)
 
         async def body(tx: Tx) -> None:
             key = await _key_of(tx, call.scope.account, name, request["AccessKeyId"])
@@ -296,7 +296,7 @@ class UserOperations(RoleOperations):
 
     async def delete_access_key(self, call: Call, request: t.DeleteAccessKeyRequestTypeDef) -> Reply:
         """Delete an access key."""
-        name = await self.named(call, request)
+        name = await self._named(call, request)
 
         async def body(tx: Tx) -> None:
             key = await _key_of(tx, call.scope.account, name, request["AccessKeyId"])
@@ -347,7 +347,7 @@ class UserOperations(RoleOperations):
         known = await self.find_credentials(call.principal.access_key)
         return call.scope.global_arn("iam", "root") if known is None else known.arn
 
-    async def named(self, call: Call, request: Mapping[str, Any]) -> str:
+    async def _named(self, call: Call, request: Mapping[str, Any]) -> str:
         """The user that a request names, or else who signed it."""
         name = request.get("UserName") or await self._signer(call)
         if name is None:
