@@ -1,6 +1,7 @@
 """Task integrations: parameters become an API call, its reply a result, its error a name and a cause.
 
-Sources: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html and supported-services-awssdk.html
+Sources: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html,
+https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
 from __future__ import annotations
@@ -108,6 +109,8 @@ class Caller:
     ids: Ids
     scope: Scope
     trace: Trace
+    origin: tuple[str, ...] = ()
+    """The ARNs of the state machine and the execution: events that it puts name them."""
 
     async def function(self, arn: str, text: str) -> str:
         """Invoke a function; its result's text."""
@@ -143,6 +146,8 @@ class Caller:
         given = dict(parameters) if isinstance(parameters, dict) else {}
         request_id = self.ids.uuid()
         request = to_request(model.input, given)
+        if family == "events":
+            self._add_origin(request)
         try:
             reply = await self.cloud.call(
                 self.scope,
@@ -161,6 +166,11 @@ class Caller:
         if family == "events" and reply.get("FailedEntryCount"):
             raise TaskError("EventBridge.FailedEntry", text_of(result))
         return text_of(dict(sorted({**result, **_metadata(request_id, len(text_of(result)))}.items())))
+
+    def _add_origin(self, request: dict[str, Any]) -> None:
+        for entry in request.get("Entries", ()):
+            if isinstance(entry, dict):
+                entry["Resources"] = [*entry.get("Resources", ()), *self.origin]
 
     def _invoked(self, reply: Mapping[str, Any], given: Mapping[str, Any], request_id: str) -> str:
         result: dict[str, Any] = {"StatusCode": reply.get("StatusCode", 200)}

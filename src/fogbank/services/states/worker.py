@@ -24,7 +24,7 @@ from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
 from fogbank.services.kit import Kit
 from fogbank.services.states import storage as rows
-from fogbank.services.states._integrations import PRINCIPAL, Caller, TaskError, text_of
+from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, Caller, TaskError, text_of
 from fogbank.services.states._language._threads import Alarm, Command, Drop, Identity, Perform, Task, TaskKind
 from fogbank.services.states._language.definition import Program
 from fogbank.services.states._language.interpreter import Execution, Input
@@ -265,7 +265,8 @@ class Runner(Actor):
         run.performing[task.id] = self.spawn(self._perform(run, task))
 
     async def _perform(self, run: Run, task: Task) -> None:
-        caller = Caller(self._kit.cloud, self._kit.ids, run.scope, run.trace)
+        origin = (run.record.machine, run.record.arn)
+        caller = Caller(self._kit.cloud, self._kit.ids, run.scope, run.trace, origin)
         try:
             event = await self._outcome(run, task, caller)
         except TaskError as error:
@@ -277,21 +278,24 @@ class Runner(Actor):
             self.feed(run, (event[0], self._kit.clock.millis(), *event[1:]))
 
     async def _outcome(self, run: Run, task: Task, caller: Caller) -> tuple[Any, ...] | None:
+        if task.resource.partition(".")[2].startswith("sync"):
+            return await self._child(run, task, caller, parsed=task.resource.endswith(":2"))
+        result = await self.once(task, caller)
+        return ("submitted" if task.waits else "done", task.id, result)
+
+    @staticmethod
+    async def once(task: Task, caller: Caller) -> str:
+        """Make a task's call; the reply's text. `TaskError` or `ApiError` if it fails."""
         if task.kind is TaskKind.FUNCTION:
-            return ("done", task.id, await caller.function(task.resource, text_of(task.parameters)))
-        if task.resource.startswith("aws-sdk:"):
-            _, service, operation = task.resource.split(":", 2)
-            plain = operation.removesuffix(".waitForTaskToken")
-            result = await caller.sdk(service, plain, task.parameters)
-            return ("done" if plain == operation else "submitted", task.id, result)
-        family, _, operation = task.resource.partition(":")
-        plain, _, pattern = operation.partition(".")
-        if family not in {"lambda", "sqs", "sns", "events", "dynamodb", "states"}:
+            return await caller.function(task.resource, text_of(task.parameters))
+        plain = task.resource.removesuffix(".waitForTaskToken")
+        if plain.startswith("aws-sdk:"):
+            _, service, operation = plain.split(":", 2)
+            return await caller.sdk(service, operation, task.parameters)
+        family, _, operation = plain.partition(":")
+        if family not in OPTIMIZED:
             raise TaskError("States.Runtime", f"Fogbank does not implement the integration {task.resource} yet")
-        if pattern.startswith("sync"):
-            return await self._child(run, task, caller, parsed=pattern == "sync:2")
-        result = await caller.optimized(family, plain, task.parameters)
-        return ("submitted" if pattern else "done", task.id, result)
+        return await caller.optimized(family, operation, task.parameters)
 
     async def _child(self, run: Run, task: Task, caller: Caller, *, parsed: bool) -> tuple[Any, ...]:
         """Start a child execution and wait for its end."""

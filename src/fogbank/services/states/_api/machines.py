@@ -21,7 +21,8 @@ from fogbank.services.states._api.frame import (
     tags_of,
 )
 from fogbank.services.states._integrations import is_known
-from fogbank.services.states._language.loader import InvalidDefinitionError, load, variable_references
+from fogbank.services.states._language.loader import InvalidDefinitionError, load
+from fogbank.services.states._language.references import variable_references
 from fogbank.services.states._resolve import not_there, parse
 from fogbank.services.states.model import Machine, Revision, Version
 
@@ -199,7 +200,7 @@ class MachineOperations(Frame):
 
     async def validate_state_machine_definition(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: ValidateStateMachineDefinitionInputTypeDef,
     ) -> Reply:
         """ValidateStateMachineDefinition: every problem of a definition."""

@@ -36,7 +36,7 @@ class VersionOperations(Frame):
 
     async def publish_state_machine_version(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: PublishStateMachineVersionInputTypeDef,
     ) -> Reply:
         """PublishStateMachineVersion."""
@@ -63,7 +63,7 @@ class VersionOperations(Frame):
 
     async def list_state_machine_versions(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: ListStateMachineVersionsInputTypeDef,
     ) -> Reply:
         """ListStateMachineVersions: newest first."""
@@ -78,7 +78,7 @@ class VersionOperations(Frame):
 
     async def delete_state_machine_version(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: DeleteStateMachineVersionInputTypeDef,
     ) -> Reply:
         """DeleteStateMachineVersion: not while an alias leads to it."""
@@ -103,7 +103,7 @@ class VersionOperations(Frame):
 
     async def create_state_machine_alias(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: CreateStateMachineAliasInputTypeDef,
     ) -> Reply:
         """CreateStateMachineAlias: again with the same settings it answers as the first time."""
@@ -132,7 +132,7 @@ class VersionOperations(Frame):
 
     async def update_state_machine_alias(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: UpdateStateMachineAliasInputTypeDef,
     ) -> Reply:
         """UpdateStateMachineAlias."""
@@ -161,7 +161,7 @@ class VersionOperations(Frame):
 
     async def describe_state_machine_alias(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: DescribeStateMachineAliasInputTypeDef,
     ) -> Reply:
         """DescribeStateMachineAlias."""
@@ -181,7 +181,7 @@ class VersionOperations(Frame):
 
     async def delete_state_machine_alias(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: DeleteStateMachineAliasInputTypeDef,
     ) -> Reply:
         """DeleteStateMachineAlias: no error if it is not there."""
@@ -193,7 +193,7 @@ class VersionOperations(Frame):
 
     async def list_state_machine_aliases(
         self,
-        call: Call,
+        call: Call,  # noqa: ARG002
         request: ListStateMachineAliasesInputTypeDef,
     ) -> Reply:
         """ListStateMachineAliases: of a state machine, or those that lead to a version."""

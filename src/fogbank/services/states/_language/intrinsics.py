@@ -34,9 +34,13 @@ class InvalidIntrinsicError(ValueError):
 class Randomness(Protocol):
     """Where `States.UUID` and `States.MathRandom` draw from: an execution's own sequence."""
 
-    def uuid(self) -> str: ...
+    def uuid(self) -> str:
+        """A version 4 UUID."""
+        ...
 
-    def between(self, low: int, high: int) -> int: ...
+    def between(self, low: int, high: int) -> int:
+        """A whole number from `low` up to, not including, `high`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

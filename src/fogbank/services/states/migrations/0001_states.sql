@@ -74,7 +74,7 @@ CREATE TABLE states_executions (
     cause TEXT
 );
 CREATE INDEX states_executions_machine ON states_executions (machine, id);
-CREATE INDEX states_executions_running ON states_executions (id) WHERE status = 'RUNNING';
+CREATE INDEX states_executions_running ON states_executions (status, id) WHERE status = 'RUNNING';
 
 -- What went into an execution's interpreter and what came out of it, one row for each commit.
 CREATE TABLE states_journal (
