@@ -129,7 +129,7 @@ def test_a_deleted_function_is_gone_with_its_versions(lam: Any) -> None:
         ({"Role": "role"}, "ValidationException", "1 validation error detected: Value 'role' at 'role' failed"),
         ({"MemorySize": 20_000}, "ValidationException", "1 validation error detected: Value '20000' at 'memorySize'"),
         ({"Timeout": 901}, "ValidationException", "1 validation error detected: Value '901' at 'timeout' failed"),
-        ({"FunctionName": "f" * 65}, "ValidationException", "1 validation error detected: Value '" + "f" * 65),
+        ({"FunctionName": "f" * 65}, "InvalidParameterValueException", "1 validation error detected: Value '" + "f" * 65),
         ({"Code": {}}, "InvalidParameterValueException", "Please provide a source for function code."),
         ({"Code": {"ZipFile": b"no"}}, "InvalidParameterValueException", "Could not unzip uploaded file."),
         (
@@ -213,7 +213,7 @@ def test_features_that_come_later_are_refused_and_read_as_absent(lam: Any) -> No
         Qualifier="1",
     )
     assert lam.list_function_url_configs(FunctionName="f")["FunctionUrlConfigs"] == []
-    assert lam.get_function_code_signing_config(FunctionName="f")["CodeSigningConfigArn"] == ""
+    assert "CodeSigningConfigArn" not in lam.get_function_code_signing_config(FunctionName="f")
 
 
 # -- code ---------------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_new_settings_are_what_the_next_event_runs_with(lam: Any) -> None:
     assert invoke(lam) == [None, "256"]
     config = lam.get_function_configuration(FunctionName="f")
     assert config["Timeout"] == 10
-    assert "Environment" not in config
+    assert config["Environment"] == {"Variables": {}}
 
 
 def test_the_code_can_be_downloaded(lam: Any, tmp_path: Path) -> None:

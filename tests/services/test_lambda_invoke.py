@@ -313,7 +313,7 @@ def test_settings_of_asynchronous_invocation(lam: Any, sqs: Any) -> None:
     lam.update_function_event_invoke_config(FunctionName="f", DestinationConfig={"OnFailure": {"Destination": arn}})
     found = lam.get_function_event_invoke_config(FunctionName="f")
     assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (1, 60)
-    assert found["DestinationConfig"] == {"OnFailure": {"Destination": arn}}
+    assert found["DestinationConfig"] == {"OnSuccess": {}, "OnFailure": {"Destination": arn}}
     assert len(lam.list_function_event_invoke_configs(FunctionName="f")["FunctionEventInvokeConfigs"]) == 1
     lam.delete_function_event_invoke_config(FunctionName="f")
     for call in (lam.get_function_event_invoke_config, lam.delete_function_event_invoke_config):

@@ -231,7 +231,7 @@ def test_messages_for_a_function_that_is_gone_stay_in_the_queue(lam: Any, sqs: A
 @pytest.mark.parametrize(
     ("request_", "code", "message"),
     [
-        ({"FunctionName": "nope"}, "ResourceNotFoundException", "Function not found: "),
+        ({"FunctionName": "nope"}, "InvalidParameterValueException", "Function does not exist"),
         ({"EventSourceArn": f"{PREFIX}nope"}, "InvalidParameterValueException", "Error occurred while ReceiveMessage."),
         ({"EventSourceArn": "arn:aws:s3:::bucket"}, "InvalidParameterValueException", "Unrecognized event source"),
         (
@@ -239,7 +239,7 @@ def test_messages_for_a_function_that_is_gone_stay_in_the_queue(lam: Any, sqs: A
             "InvalidParameterValueException",
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
         ),
-        ({"StartingPosition": "LATEST"}, "InvalidParameterValueException", "Unsupported StartingPosition parameter"),
+        ({"StartingPosition": "LATEST"}, "InvalidParameterValueException", "StartingPosition is not valid for SQS event"),
         (
             {"FilterCriteria": {"Filters": [{"Pattern": "{"}]}},
             "InvalidParameterValueException",

@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from fogbank.services.lambda_.errors import InvalidParameterValueError, RequestTooLargeError
+from fogbank.services.lambda_.errors import InvalidParameterValueError, RequestEntityTooLargeError
 
 MAX_UPLOAD = 50 * 1024 * 1024
 """Bytes of a package in a request."""
@@ -31,10 +31,10 @@ _EMPTY = "Uploaded file must be a non-empty zip"
 _TOO_LARGE = f"Unzipped size must be smaller than {MAX_UNZIPPED} bytes"
 
 
-def check_upload(data: bytes, operation: str) -> None:
+def check_upload(data: bytes) -> None:
     """Refuse what is too large to be sent in a request."""
     if len(data) > MAX_UPLOAD:
-        raise RequestTooLargeError(f"Request must be smaller than 69905067 bytes for the {operation} operation")
+        raise RequestEntityTooLargeError(f"Zipped size must be smaller than {MAX_UPLOAD} bytes")
 
 
 def check(data: bytes) -> int:

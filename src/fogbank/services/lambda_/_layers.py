@@ -38,14 +38,18 @@ async def layer_settings(tx: Tx, scope: Scope, arns: Sequence[str] | None) -> di
     for arn in arns:
         owner, name, number = parse_layer(arn)
         if owner.region != scope.region:
-            raise InvalidParameterValueError(f"Layers are not in the same region as the function. {arn}")
+            raise InvalidParameterValueError(
+                "Layers are not in the same region as the function. "
+                f"Layers are expected to be in region {scope.region}."
+            )
         layer = await rows.find_layer(tx, owner, name, number or 0)
         if layer is None:
             raise InvalidParameterValueError(f"Layer version {arn} does not exist.")
         if layer.arn in seen:
             raise InvalidParameterValueError(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. "
-                f"{arn} and {next(item['Arn'] for item in shown if item['Arn'].startswith(layer.arn + ':'))}"
+                f"{next(item['Arn'] for item in shown if item['Arn'].startswith(layer.arn + ':'))} and {arn} "
+                "are versions of the same layer."
             )
         seen.add(layer.arn)
         shown.append({"Arn": layer.version_arn, "CodeSize": layer.code.size})

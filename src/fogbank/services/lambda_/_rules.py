@@ -59,13 +59,25 @@ _RETIRED = frozenset(
     }
 )
 """Runtimes that AWS takes for no new function. Source: the runtime deprecation table."""
+_LEVELS = ("ApplicationLogLevel", "SystemLogLevel")
+_SUCCESSORS = (
+    ("nodejs12.x", "nodejs18.x"),
+    ("nodejs", "nodejs20.x"),
+    ("python", "python3.12"),
+    ("java", "java21"),
+    ("dotnet", "dotnet6"),
+    ("ruby", "ruby3.2"),
+    ("go", "provided.al2023"),
+    ("provided", "provided.al2023"),
+)
+"""The runtime that AWS recommends in place of a retired one, by how its name begins; as recorded in June 2024."""
 _RUNNABLE = re.compile(r"python3\.\d+|nodejs\d+\.x|provided\.al2(023)?")
 
 
 def check_name(name: str) -> None:
     """A name that stands alone is shorter than the ARN that the model allows."""
     if len(name) > MAX_NAME:
-        raise ValidationError(
+        raise InvalidParameterValueError(
             f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: "
             f"Member must have length less than or equal to {MAX_NAME}"
         )
@@ -94,13 +106,13 @@ def settings(request: Mapping[str, Any], *, creating: bool) -> dict[str, Any]:
     if "Environment" in request:
         variables = request["Environment"].get("Variables", {})
         check_variables(variables)
-        kept["Environment"] = variables or None
+        kept["Environment"] = variables
     if "DeadLetterConfig" in request:
         kept["DeadLetterConfig"] = _dead_letter(request["DeadLetterConfig"])
     if "VpcConfig" in request:
-        kept["VpcConfig"] = _network(request["VpcConfig"])
+        kept["VpcConfig"] = _network(request["VpcConfig"], creating=creating)
     if "LoggingConfig" in request:
-        kept["LoggingConfig"] = _logging(request["LoggingConfig"])
+        kept["LoggingConfig"] = merge_logging({}, request["LoggingConfig"]) if creating else request["LoggingConfig"]
     for name in ("Architectures", "EphemeralStorage"):
         if name in request:
             kept[name] = request[name]
@@ -125,9 +137,10 @@ def _check_sizes(request: Mapping[str, Any]) -> None:
 def check_runtime(runtime: str) -> None:
     """Retired runtimes are refused as AWS refuses them, those that Fogbank lacks by name."""
     if runtime in _RETIRED:
+        successor = next(new for old, new in _SUCCESSORS if runtime.startswith(old))
         raise InvalidParameterValueError(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
-            "functions. We recommend you use a supported runtime while creating or updating functions."
+            f"functions. We recommend you use the new runtime ({successor}) while creating or updating functions."
         )
     if not _RUNNABLE.fullmatch(runtime):
         raise NotImplementedByFogbank(
@@ -167,10 +180,12 @@ def _dead_letter(config: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"TargetArn": target}
 
 
-def _network(config: Mapping[str, Any]) -> dict[str, Any] | None:
+def _network(config: Mapping[str, Any], *, creating: bool) -> dict[str, Any] | None:
+    """A function that was in a network and is taken out of it shows that; one that never was shows nothing."""
     subnets, groups = config.get("SubnetIds", []), config.get("SecurityGroupIds", [])
     if not subnets and not groups:
-        return None
+        nowhere = {"SubnetIds": [], "SecurityGroupIds": [], "VpcId": "", "Ipv6AllowedForDualStack": False}
+        return None if creating else nowhere
     if not subnets or not groups:
         raise InvalidParameterValueError("SubnetIds and SecurityIds must coexist or be both empty list.")
     return {
@@ -181,11 +196,14 @@ def _network(config: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _logging(config: Mapping[str, Any]) -> dict[str, Any]:
-    levels = [name for name in ("ApplicationLogLevel", "SystemLogLevel") if name in config]
-    if levels and config.get("LogFormat") != "JSON":
+def merge_logging(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The logging of a configuration, changed in what is given; levels are of JSON only, and go with it."""
+    merged = {**config.get("LoggingConfig", {}), **given}
+    if merged.get("LogFormat") == "JSON":
+        return merged
+    if any(level in given for level in _LEVELS):
         raise InvalidParameterValueError("To configure application or system log levels, set LogFormat to JSON.")
-    return dict(config)
+    return {name: value for name, value in merged.items() if name not in _LEVELS}
 
 
 def merge(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

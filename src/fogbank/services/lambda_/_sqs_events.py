@@ -73,7 +73,7 @@ def succeeded(messages: Sequence[Received], answer: bytes, *, partial: bool) -> 
     """
     if not partial:
         return list(messages)
-    failed = _failed(answer)
+    failed = failed_items(answer)
     if failed is None:
         return []
     known = {message["MessageId"] for message in messages}
@@ -82,7 +82,7 @@ def succeeded(messages: Sequence[Received], answer: bytes, *, partial: bool) -> 
     return [message for message in messages if message["MessageId"] not in failed]
 
 
-def _failed(answer: bytes) -> set[str] | None:
+def failed_items(answer: bytes) -> set[str] | None:
     """The identifiers of failed messages; `None` where the answer means nothing good."""
     try:
         found = _decode(answer or b"null")

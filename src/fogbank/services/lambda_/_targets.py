@@ -135,7 +135,7 @@ async def _read(tx: Tx, ref: FunctionRef) -> tuple[Function, Alias | None, list[
 
 def key_of(version: Version) -> str:
     """What tells a version's environments from those of any other, and from its own before a change."""
-    return f"{version.qualified_arn}:{version.revision}"
+    return f"{version.qualified_arn}:{version.generation}"
 
 
 def runnable(version: Version, task: Path, layers: Path | None) -> FunctionVersion:

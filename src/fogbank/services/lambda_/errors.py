@@ -2,6 +2,7 @@
 
 LambdaError                          every one carries `Type`: `User`, or `Service` for our own faults
 ├── InvalidParameterValueError       a value that the documentation rules out
+│   └── UntypedParameterError        … from a part that does not say `Type`
 ├── InvalidRequestContentError       a payload or client context that is not JSON
 ├── RequestTooLargeError             a payload past the quota
 ├── ResourceNotFoundError
@@ -34,10 +35,25 @@ class InvalidParameterValueError(LambdaError):
     code = "InvalidParameterValueException"
 
 
+class UntypedParameterError(InvalidParameterValueError):
+    """The same from those parts of Lambda that leave `Type` out of their errors."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.members.pop("Type")
+
+
 class InvalidRequestContentError(LambdaError):
     """A payload or client context that is not JSON."""
 
     code = "InvalidRequestContentException"
+
+
+class RequestEntityTooLargeError(ApiError):
+    """A package past the quota."""
+
+    code = "RequestEntityTooLargeException"
+    status = 413
 
 
 class RequestTooLargeError(LambdaError):
@@ -83,10 +99,10 @@ class PreconditionFailedError(LambdaError):
     code = "PreconditionFailedException"
     status = 412
 
-    def __init__(self) -> None:
+    def __init__(self, call: str = "GetFunction/GetAlias") -> None:
         super().__init__(
             "The Revision Id provided does not match the latest Revision Id. "
-            "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+            f"Call the {call} API to retrieve the latest Revision Id"
         )
 
 

@@ -56,6 +56,8 @@ class Version:
     revision: str
     modified: int
     """Milliseconds since the epoch."""
+    generation: str = ""
+    """Changes with code and configuration: environments of one generation are alike."""
 
     @property
     def text(self) -> str:
@@ -152,17 +154,16 @@ def render(version: Version, *, arn: str | None = None) -> dict[str, Any]:
     }
 
 
-def render_created(version: Version, *, published: bool) -> dict[str, Any]:
-    """The same as the answer of CreateFunction and PublishVersion."""
-    arn = version.qualified_arn if published else version.ref.arn
-    shown = {**render(version, arn=arn), "State": "Pending", **_CREATING}
+def render_pending(version: Version, *, arn: str, revision: str) -> dict[str, Any]:
+    """The same as the answer of an operation that makes a version: it is on its way, at a revision of its own."""
+    shown = {**render(version, arn=arn), "State": "Pending", **_CREATING, "RevisionId": revision}
     del shown["LastUpdateStatus"]
     return shown
 
 
-def render_updated(version: Version) -> dict[str, Any]:
-    """The same as the answer of UpdateFunctionCode and UpdateFunctionConfiguration."""
-    return {**render(version), **_UPDATING}
+def render_updated(version: Version, *, revision: str) -> dict[str, Any]:
+    """The same as the answer of UpdateFunctionCode and UpdateFunctionConfiguration, at a revision on the way."""
+    return {**render(version), **_UPDATING, "RevisionId": revision}
 
 
 def render_listed(version: Version, *, qualified: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 
 _KEY = "account = $1 AND region = $2 AND name = $3"
-_VERSION = "name, number, config, digest, size, revision, modified"
+_VERSION = "name, number, config, digest, size, revision, modified, generation"
 FIND_FUNCTION = f"SELECT created, last_version, reserved, tags, recursion FROM lambda_functions WHERE {_KEY}"  # noqa: S608
 INSERT_FUNCTION = """
 INSERT INTO lambda_functions (account, region, name, created, last_version, reserved, tags, recursion)
@@ -39,11 +39,12 @@ WHERE account = $1 AND region = $2 AND (name > $3 OR (name = $3 AND number > $4)
 ORDER BY name, number LIMIT $5
 """  # noqa: S608
 PUT_VERSION = """
-INSERT INTO lambda_versions (account, region, name, number, config, digest, size, revision, modified)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO lambda_versions (account, region, name, number, config, digest, size, revision, modified, generation)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (account, region, name, number) DO UPDATE SET config = excluded.config, digest = excluded.digest,
-    size = excluded.size, revision = excluded.revision, modified = excluded.modified
+    size = excluded.size, revision = excluded.revision, modified = excluded.modified, generation = excluded.generation
 """
+TOUCH_VERSION = f"UPDATE lambda_versions SET revision = $5 WHERE {_KEY} AND number = $4"  # noqa: S608
 RUNTIMES = "SELECT DISTINCT config FROM lambda_versions WHERE number = 0"
 CODE = "SELECT digest, config FROM lambda_versions"
 LAYER_CODE = "SELECT digest FROM lambda_layers WHERE deleted = 0"
@@ -59,11 +60,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (account, region, name, alias) DO UPDATE SET version = excluded.version,
     description = excluded.description, weights = excluded.weights, revision = excluded.revision
 """
-FIND_POLICY = f"SELECT statements, revision FROM lambda_policies WHERE {_KEY} AND qualifier = $4"  # noqa: S608
+TOUCH_ALIAS = f"UPDATE lambda_aliases SET revision = $5 WHERE {_KEY} AND alias = $4"  # noqa: S608
+FIND_POLICY = f"SELECT statements FROM lambda_policies WHERE {_KEY} AND qualifier = $4"  # noqa: S608
 PUT_POLICY = """
-INSERT INTO lambda_policies (account, region, name, qualifier, statements, revision) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (account, region, name, qualifier) DO UPDATE SET statements = excluded.statements,
-    revision = excluded.revision
+INSERT INTO lambda_policies (account, region, name, qualifier, statements) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (account, region, name, qualifier) DO UPDATE SET statements = excluded.statements
 """
 FIND_ASYNC = f"SELECT settings, modified FROM lambda_async_settings WHERE {_KEY} AND qualifier = $4"  # noqa: S608
 LIST_ASYNC = f"""
@@ -116,7 +117,7 @@ DELETE_LAYER = f"UPDATE lambda_layers SET deleted = 1 WHERE {_KEY} AND number = 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A resource policy and its revision."""
+    """The resource policy of a layer and its revision."""
 
     statements: list[Statement]
     revision: str
@@ -154,8 +155,9 @@ def _key(ref: FunctionRef) -> tuple[str, str, str]:
 
 
 def _version(scope: Scope, row: Row) -> Version:
-    name, number, config, digest, size, revision, modified = row
-    return Version(FunctionRef(scope, name), number, _decode(config), Code(digest, size), revision, modified)
+    name, number, config, digest, size, revision, modified, generation = row
+    ref = FunctionRef(scope, name)
+    return Version(ref, number, _decode(config), Code(digest, size), revision, modified, generation)
 
 
 # -- functions and versions -------------------------------------------------------------------------------
@@ -229,7 +231,13 @@ async def put_version(tx: Tx, version: Version) -> None:
         version.code.size,
         version.revision,
         version.modified,
+        version.generation,
     )
+
+
+async def touch_version(tx: Tx, ref: FunctionRef, number: int, revision: str) -> None:
+    """Give a version a new revision: something that belongs to it has changed."""
+    await tx.execute(TOUCH_VERSION, *_key(ref), number, revision)
 
 
 async def delete_version(tx: Tx, ref: FunctionRef, number: int) -> int:
@@ -287,6 +295,11 @@ async def put_alias(tx: Tx, alias: Alias) -> None:
     await tx.execute(PUT_ALIAS, *_key(alias.ref), alias.name, alias.version, alias.description, weights, alias.revision)
 
 
+async def touch_alias(tx: Tx, ref: FunctionRef, name: str, revision: str) -> None:
+    """Give an alias a new revision: its policy has changed."""
+    await tx.execute(TOUCH_ALIAS, *_key(ref), name, revision)
+
+
 async def delete_alias(tx: Tx, ref: FunctionRef, name: str) -> None:
     """Remove an alias with its policy and settings."""
     await tx.execute(f"DELETE FROM lambda_aliases WHERE {_KEY} AND alias = $4", *_key(ref), name)  # noqa: S608
@@ -297,17 +310,17 @@ async def delete_alias(tx: Tx, ref: FunctionRef, name: str) -> None:
 # -- policies ---------------------------------------------------------------------------------------------
 
 
-async def find_policy(tx: Tx, ref: FunctionRef) -> Policy | None:
-    """The policy of a function, version or alias."""
+async def find_policy(tx: Tx, ref: FunctionRef) -> list[Statement]:
+    """The policy of a function, version or alias; empty where there is none."""
     row = await tx.fetch_one(FIND_POLICY, *_key(ref), ref.qualifier or "")
-    return None if row is None else Policy(_decode(row[0]), row[1])
+    return [] if row is None else _decode(row[0])
 
 
-async def put_policy(tx: Tx, ref: FunctionRef, statements: Sequence[Statement], revision: str) -> None:
+async def put_policy(tx: Tx, ref: FunctionRef, statements: Sequence[Statement]) -> None:
     """Set it; one without statements is removed."""
     if statements:
         text = _encode(list(statements)).decode()
-        await tx.execute(PUT_POLICY, *_key(ref), ref.qualifier or "", text, revision)
+        await tx.execute(PUT_POLICY, *_key(ref), ref.qualifier or "", text)
         return
     await tx.execute(
         f"DELETE FROM lambda_policies WHERE {_KEY} AND qualifier = $4",  # noqa: S608

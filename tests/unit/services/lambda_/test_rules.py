@@ -40,7 +40,7 @@ def test_an_update_changes_what_it_names_and_removes_what_it_empties() -> None:
     changes = _rules.settings(
         {"Environment": {"Variables": {}}, "MemorySize": 256, "DeadLetterConfig": {"TargetArn": ""}}, creating=False
     )
-    assert _rules.merge(before, changes) == {**GOOD, "Timeout": 5, "MemorySize": 256}
+    assert _rules.merge(before, changes) == {**GOOD, "Environment": {}, "Timeout": 5, "MemorySize": 256}
 
 
 @pytest.mark.parametrize("runtime", ["python3.8", "python3.14", "nodejs22.x", "provided.al2", "provided.al2023"])

@@ -18,7 +18,12 @@ from fogbank.services.lambda_._api.base import (
     next_marker,
 )
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_unqualified
-from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceConflictError, ResourceNotFoundError
+from fogbank.services.lambda_.errors import (
+    InvalidParameterValueError,
+    ResourceConflictError,
+    ResourceNotFoundError,
+    UntypedParameterError,
+)
 from fogbank.services.lambda_.model import Alias
 from fogbank.storage import Tx
 
@@ -51,10 +56,9 @@ class Aliases(LambdaBase):
         )
 
         async def body(tx: Tx) -> None:
-            await need_function(tx, ref)
+            await _check_versions(tx, alias)
             if await rows.find_alias(tx, ref, alias.name) is not None:
                 raise ResourceConflictError(f"Alias already exists: {ref.arn}:{alias.name}")
-            await _check_versions(tx, alias)
             await rows.put_alias(tx, alias)
             self._targets.changed(tx, ref)
 
@@ -131,7 +135,7 @@ def _weights(given: Mapping[str, Any], version: str) -> dict[str, float]:
     if len(weights) > 1:
         raise InvalidParameterValueError("Number of items in AdditionalVersionWeights cannot be greater than 1")
     if weights and version == LATEST:
-        raise InvalidParameterValueError("$LATEST is not supported for an alias pointing to more than 1 version")
+        raise UntypedParameterError("$LATEST is not supported for an alias pointing to more than 1 version")
     if version in weights:
         raise InvalidParameterValueError(
             f"Invalid function version {version}. Function version {version} is already included in routing "

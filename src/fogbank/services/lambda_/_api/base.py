@@ -34,6 +34,7 @@ from fogbank.storage import Tx
 T = TypeVar("T")
 CODE_PATH = "/_fogbank/lambda/code/"
 """Where packages can be downloaded from, by digest."""
+_ALIAS_NAME = re.compile(r"(?!\d+\Z)[a-zA-Z0-9-_]+")
 _ENUM = re.compile(r"Member must satisfy enum value set: (\[.*\])", re.DOTALL)
 
 
@@ -87,6 +88,31 @@ async def need_version(tx: Tx, ref: FunctionRef) -> Version:
     if found is None:
         raise FunctionNotFoundError(ref.qualified_arn)
     return found
+
+
+def _named(qualifier: str) -> bool:
+    """Whether a qualifier has the form of an alias's name; others are looked up as versions, and are not found."""
+    return _ALIAS_NAME.fullmatch(qualifier) is not None
+
+
+async def need_resource(tx: Tx, ref: FunctionRef) -> Version | Alias:
+    """What a policy or provisioned concurrency belongs to: the alias itself, the version, or $LATEST."""
+    if ref.qualifier is not None and _named(ref.qualifier):
+        found = await rows.find_alias(tx, ref, ref.qualifier)
+        if found is None:
+            raise ResourceNotFoundError(f"Cannot find alias arn: {ref.qualified_arn}")
+        return found
+    if ref.qualifier is not None and not is_version(ref.qualifier):
+        raise FunctionNotFoundError(ref.qualified_arn)
+    return await need_version(tx, ref)
+
+
+async def touch(tx: Tx, resource: Version | Alias, revision: str) -> None:
+    """Give a version or alias a new revision: something that belongs to it has changed."""
+    if isinstance(resource, Alias):
+        await rows.touch_alias(tx, resource.ref, resource.name, revision)
+    else:
+        await rows.touch_version(tx, resource.ref, resource.number, revision)
 
 
 async def need_alias(tx: Tx, ref: FunctionRef, name: str) -> Alias:

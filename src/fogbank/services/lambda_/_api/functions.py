@@ -41,8 +41,8 @@ from fogbank.services.lambda_.model import (
     Function,
     Version,
     render,
-    render_created,
     render_listed,
+    render_pending,
     render_updated,
 )
 from fogbank.storage import Tx
@@ -78,27 +78,28 @@ class Functions(LambdaBase):
         tags = request.get("Tags", {})
         _rules.check_tags(tags, by_service=bool(call.principal.service))
         await self._check_runtime(config["Runtime"])
-        code = await self._store(call, given["Code"], "CreateFunction")
+        code = await self._store(call, given["Code"])
         now = self.kit.clock.millis()
+        ids = self.kit.ids
         published = request.get("Publish", False)
 
         async def body(tx: Tx) -> Version:
             if await rows.find_function(tx, ref) is not None:
                 raise ResourceConflictError(f"Function already exist: {ref.name}")
             kept = _rules.merge(config, await layer_settings(tx, call.scope, given.get("Layers")))
-            latest = Version(ref, 0, kept, code, self.kit.ids.uuid(), now)
+            latest = Version(ref, 0, kept, code, ids.uuid(), now, ids.uuid())
             await rows.put_version(tx, latest)
             await rows.put_function(tx, Function(ref, now, int(published), None, tags))
             self._targets.changed(tx, ref)
             if not published:
                 return latest
-            first = replace(latest, number=1, revision=self.kit.ids.uuid())
+            first = replace(latest, number=1, revision=ids.uuid())
             await rows.put_version(tx, first)
             return first
 
         made = await self.kit.storage.transact(body)
         self._prepare(config["Runtime"])
-        return render_created(made, published=published)
+        return render_pending(made, arn=ref.arn, revision=ids.uuid())
 
     async def _check_runtime(self, runtime: str) -> None:
         try:
@@ -117,7 +118,7 @@ class Functions(LambdaBase):
         except (RuntimeUnavailableError, StartError) as error:
             _log.warning("%s functions cannot start: %s", runtime, error)
 
-    async def _store(self, call: Call, given: Mapping[str, Any], operation: str) -> Code:
+    async def _store(self, call: Call, given: Mapping[str, Any]) -> Code:
         """The package that a request brings or points to, stored."""
         if given.get("ImageUri"):
             raise NotImplementedByFogbank("Fogbank does not run container images (ImageUri) yet")
@@ -131,7 +132,7 @@ class Functions(LambdaBase):
                 raise InvalidParameterValueError(
                     "Please do not provide other FunctionCode parameters when providing a ZipFile."
                 )
-            _archive.check_upload(given["ZipFile"], operation)
+            _archive.check_upload(given["ZipFile"])
             return await self._code.store(given["ZipFile"])
         if not in_bucket:
             raise InvalidParameterValueError("Please provide a source for function code.")
@@ -172,7 +173,11 @@ class Functions(LambdaBase):
             raise NotImplementedByFogbank("Fogbank does not implement the PublishTo of a function yet")
         ref = parse_unqualified(call.scope, request["FunctionName"])
         await self.kit.storage.read(lambda tx: need_function(tx, ref))
-        code = await self._store(call, given, "UpdateFunctionCode")
+        if given.get("ImageUri"):
+            raise InvalidParameterValueError(
+                "Please don't provide ImageUri when updating a function with packageType Zip."
+            )
+        code = await self._store(call, given)
 
         def change(latest: Version) -> Version:
             architectures = given.get("Architectures")
@@ -197,7 +202,10 @@ class Functions(LambdaBase):
             layers = await self.kit.storage.read(lambda tx: layer_settings(tx, call.scope, given["Layers"]))
 
         def change(latest: Version) -> Version:
-            return replace(latest, config=_rules.merge(latest.config, {**changes, **layers}))
+            changed = {**changes, **layers}
+            if "LoggingConfig" in changed:
+                changed["LoggingConfig"] = _rules.merge_logging(latest.config, changed["LoggingConfig"])
+            return replace(latest, config=_rules.merge(latest.config, changed))
 
         return await self._update(ref, change, given.get("RevisionId"), publish=False, dry=False)
 
@@ -209,7 +217,8 @@ class Functions(LambdaBase):
             function = await need_function(tx, ref)
             latest = await need_version(tx, ref)
             check_revision(revision, latest.revision)
-            changed: Version = replace(change(latest), revision=self.kit.ids.uuid(), modified=now)
+            ids = self.kit.ids
+            changed: Version = replace(change(latest), revision=ids.uuid(), modified=now, generation=ids.uuid())
             if dry:
                 return latest, changed, None
             await rows.put_version(tx, changed)
@@ -221,9 +230,10 @@ class Functions(LambdaBase):
         if not dry:
             self.kit.runtime.retire(key_of(before))
             self._prepare(changed.config["Runtime"])
+        revision = self.kit.ids.uuid()
         if made is not None:
-            return {**render_updated(made), "FunctionArn": made.qualified_arn}
-        return render_updated(changed)
+            return render_pending(made, arn=made.qualified_arn, revision=revision)
+        return render_updated(changed, revision=revision)
 
     async def _publish(self, tx: Tx, function: Function, latest: Version, description: str | None) -> Version:
         """A version of what $LATEST is now; the last one again if nothing has changed since."""
@@ -239,6 +249,7 @@ class Functions(LambdaBase):
         )
         await rows.put_version(tx, made)
         await rows.put_function(tx, replace(function, last_version=number))
+        await rows.touch_version(tx, function.ref, 0, self.kit.ids.uuid())
         return made
 
     async def publish_version(self, call: Call, request: PublishVersionRequestTypeDef) -> Reply:
@@ -248,7 +259,7 @@ class Functions(LambdaBase):
             raise NotImplementedByFogbank("Fogbank does not implement the PublishTo of a function yet")
         ref = parse_unqualified(call.scope, request["FunctionName"])
 
-        async def body(tx: Tx) -> tuple[Version, bool]:
+        async def body(tx: Tx) -> Version:
             function = await need_function(tx, ref)
             latest = await need_version(tx, ref)
             check_revision(given.get("RevisionId"), latest.revision)
@@ -259,11 +270,9 @@ class Functions(LambdaBase):
                     "Please try again with the CodeSHA256 in $LATEST."
                 )
             self._targets.changed(tx, ref)
-            made = await self._publish(tx, function, latest, given.get("Description"))
-            return made, made.number > function.last_version
+            return await self._publish(tx, function, latest, given.get("Description"))
 
-        made, new = await self.kit.storage.transact(body)
-        return render_created(made, published=True) if new else render(made)
+        return render(await self.kit.storage.transact(body))
 
     async def get_function(self, call: Call, request: GetFunctionRequestTypeDef) -> Reply:
         """GetFunction."""
@@ -324,7 +333,7 @@ class Functions(LambdaBase):
 
         async def body(tx: Tx) -> Sequence[Version]:
             if await rows.find_function(tx, ref) is None:
-                raise FunctionNotFoundError(ref.qualified_arn)
+                raise FunctionNotFoundError(ref.arn)
             self._targets.changed(tx, ref)
             if ref.qualifier is not None:
                 return await self._delete_version(tx, ref)

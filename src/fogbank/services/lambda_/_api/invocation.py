@@ -18,7 +18,6 @@ from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.base import (
     LambdaBase,
     marker_of,
-    need_function,
     need_version,
     next_marker,
 )
@@ -27,6 +26,7 @@ from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
 from fogbank.services.lambda_._running import ASYNC_POLICY, ASYNC_ROUTE, AsyncRoute, Runner
 from fogbank.services.lambda_._targets import Target
 from fogbank.services.lambda_.errors import (
+    FunctionNotFoundError,
     InvalidParameterValueError,
     InvalidRequestContentError,
     RequestTooLargeError,
@@ -54,6 +54,7 @@ MAX_ASYNC_OLD = 256 * 1024
 MAX_CLIENT_CONTEXT = 3583
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 _PAGE = 50
+_NO_FUNCTION = "The function doesn't exist."
 _DESTINATIONS = frozenset({"sqs", "sns", "lambda", "events"})
 
 
@@ -155,8 +156,7 @@ class Invocation(LambdaBase):
         now = self.kit.clock.millis()
 
         async def body(tx: Tx) -> AsyncSettings:
-            await need_function(tx, ref)
-            await need_version(tx, ref)
+            await _need(tx, ref, changes.get("DestinationConfig", {}))
             known = await rows.find_async(tx, ref, qualifier)
             if merge and known is None:
                 raise _no_settings(ref)
@@ -190,7 +190,8 @@ class Invocation(LambdaBase):
         after = marker_of(request.get("Marker"), str, "")
 
         async def body(tx: Tx) -> list[AsyncSettings]:
-            await need_function(tx, ref)
+            if await rows.find_function(tx, ref) is None:
+                raise ResourceNotFoundError(_NO_FUNCTION)
             return await rows.list_async(tx, ref, after=after, limit=limit + 1)
 
         found = await self.kit.storage.read(body)
@@ -208,6 +209,24 @@ class Invocation(LambdaBase):
         if not await self.kit.storage.transact(lambda tx: rows.delete_async(tx, ref, ref.qualifier or LATEST)):
             raise _no_settings(ref)
         return {}
+
+
+async def _need(tx: Tx, ref: FunctionRef, config: Mapping[str, Any]) -> None:
+    """The function must be there, and so must functions that are destinations."""
+    if not await _exists(tx, ref):
+        raise ResourceNotFoundError(_NO_FUNCTION)
+    for side in config.values():
+        destination = side.get("Destination") or ""
+        if ":function:" in destination and not await _exists(tx, parse_function(ref.scope, destination)):
+            raise InvalidParameterValueError(f"The destination ARN {destination} is invalid.")
+
+
+async def _exists(tx: Tx, ref: FunctionRef) -> bool:
+    try:
+        await need_version(tx, ref)
+    except FunctionNotFoundError:
+        return False
+    return True
 
 
 def _check_payload(payload: bytes) -> None:
@@ -252,8 +271,8 @@ def _shown(ref: FunctionRef, found: AsyncSettings) -> dict[str, Any]:
     return {
         "LastModified": found.modified / 1000,
         "FunctionArn": f"{ref.arn}:{found.qualifier}",
-        "DestinationConfig": {"OnSuccess": {}, "OnFailure": {}},
         **found.settings,
+        "DestinationConfig": {"OnSuccess": {}, "OnFailure": {}, **found.settings.get("DestinationConfig", {})},
     }
 
 

@@ -10,10 +10,14 @@ from fogbank.core.call import Call, Reply
 from fogbank.core.scope import Scope
 from fogbank.services.lambda_ import _policy
 from fogbank.services.lambda_ import storage as rows
-from fogbank.services.lambda_._api.base import check_revision, marker_of, next_marker
+from fogbank.services.lambda_._api.base import marker_of, next_marker
 from fogbank.services.lambda_._api.functions import Functions
 from fogbank.services.lambda_._layers import parse_layer
-from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceNotFoundError
+from fogbank.services.lambda_.errors import (
+    InvalidParameterValueError,
+    PreconditionFailedError,
+    ResourceNotFoundError,
+)
 from fogbank.services.lambda_.model import Layer
 from fogbank.storage import Tx
 
@@ -41,7 +45,7 @@ class Layers(Functions):
         """PublishLayerVersion."""
         given: Mapping[str, Any] = request
         scope, name = _named(call, request["LayerName"])
-        code = await self._store(call, given["Content"], "PublishLayerVersion")
+        code = await self._store(call, given["Content"])
         config = {key: given[key] for key in _SETTINGS if key in given}
         now = self.kit.clock.millis()
         layer = await self.kit.storage.transact(lambda tx: rows.add_layer(tx, scope, name, code, config, now))
@@ -115,6 +119,7 @@ class Layers(Functions):
         """DeleteLayerVersion: no error if there is none."""
         scope, name = _named(call, request["LayerName"])
         number = request["VersionNumber"]
+        _check_number(number)
         await self.kit.storage.transact(lambda tx: rows.delete_layer(tx, scope, name, number))
         return {}
 
@@ -125,9 +130,9 @@ class Layers(Functions):
         revision = self.kit.ids.uuid()
 
         async def body(tx: Tx) -> _policy.Statement:
-            layer = await _need(tx, scope, name, given["VersionNumber"])
+            layer = await _need_for_policy(tx, scope, name, given["VersionNumber"])
             policy = await rows.layer_policy(tx, layer)
-            check_revision(given.get("RevisionId"), policy.revision)
+            _check_revision(given.get("RevisionId"), policy.revision)
             statement = _policy.layer_statement(given, layer.version_arn, scope.partition)
             await rows.put_layer_policy(tx, layer, _policy.add(policy.statements, statement), revision)
             return statement
@@ -142,9 +147,9 @@ class Layers(Functions):
         scope, name = _named(call, request["LayerName"])
 
         async def body(tx: Tx) -> None:
-            layer = await _need(tx, scope, name, given["VersionNumber"])
+            layer = await _need_for_policy(tx, scope, name, given["VersionNumber"])
             policy = await rows.layer_policy(tx, layer)
-            check_revision(given.get("RevisionId"), policy.revision)
+            _check_revision(given.get("RevisionId"), policy.revision)
             left = _policy.remove(policy.statements, given["StatementId"])
             await rows.put_layer_policy(tx, layer, left, self.kit.ids.uuid())
 
@@ -156,7 +161,7 @@ class Layers(Functions):
         scope, name = _named(call, request["LayerName"])
 
         async def body(tx: Tx) -> rows.Policy:
-            return await rows.layer_policy(tx, await _need(tx, scope, name, request["VersionNumber"]))
+            return await rows.layer_policy(tx, await _need_for_policy(tx, scope, name, request["VersionNumber"]))
 
         policy = await self.kit.storage.read(body)
         if not policy.statements:
@@ -171,9 +176,28 @@ def _named(call: Call, text: str) -> tuple[Scope, str]:
     return scope, name
 
 
-async def _need(tx: Tx, scope: Scope, name: str, number: int) -> Layer:
+def _check_number(number: int) -> None:
     if number < 1:
-        raise InvalidParameterValueError("Layer Version Cannot be less than 1.")
+        raise InvalidParameterValueError("Layer Version Cannot be less than 1")
+
+
+def _check_revision(given: str | None, latest: str) -> None:
+    if given is not None and given != latest:
+        raise PreconditionFailedError("GetLayerPolicy")
+
+
+async def _need_for_policy(tx: Tx, scope: Scope, name: str, number: int) -> Layer:
+    """The layer, or the error of the operations on policies."""
+    _check_number(number)
+    found = await rows.find_layer(tx, scope, name, number)
+    if found is None:
+        arn = scope.arn("lambda", f"layer:{name}:{number}")
+        raise ResourceNotFoundError(f"Layer version {arn} does not exist.")
+    return found
+
+
+async def _need(tx: Tx, scope: Scope, name: str, number: int) -> Layer:
+    _check_number(number)
     found = await rows.find_layer(tx, scope, name, number)
     if found is None:
         raise ResourceNotFoundError("The resource you requested does not exist.")

@@ -18,9 +18,10 @@ from fogbank.core.errors import ApiError, NotImplementedByFogbank, ValidationErr
 from fogbank.core.patterns import InvalidPatternError, TooComplexError, compile_pattern
 from fogbank.services.lambda_ import _rules
 from fogbank.services.lambda_ import storage as rows
-from fogbank.services.lambda_._api.base import LambdaBase, marker_of, need_function, need_version, next_marker
+from fogbank.services.lambda_._api.base import LambdaBase, marker_of, need_version, next_marker
 from fogbank.services.lambda_._names import FunctionRef, parse_function
 from fogbank.services.lambda_.errors import (
+    FunctionNotFoundError,
     InvalidParameterValueError,
     ResourceConflictError,
     ResourceNotFoundError,
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 _PAGE = 100
 _STREAMS_ONLY = (
-    "StartingPosition",
-    "StartingPositionTimestamp",
     "ParallelizationFactor",
     "BisectBatchOnFunctionError",
     "MaximumRetryAttempts",
@@ -100,7 +99,7 @@ class Mappings(LambdaBase):
         )
 
         async def body(tx: Tx) -> None:
-            await need_function(tx, ref)
+            await _need(tx, ref)
             known = await rows.same_mapping(tx, made.source, ref)
             if known is not None:
                 raise ResourceConflictError(
@@ -203,8 +202,10 @@ class Mappings(LambdaBase):
 
 
 async def _need(tx: Tx, ref: FunctionRef) -> Version:
-    await need_function(tx, ref)
-    return await need_version(tx, ref)
+    try:
+        return await need_version(tx, ref)
+    except FunctionNotFoundError:
+        raise InvalidParameterValueError("Function does not exist") from None
 
 
 async def _need_mapping(tx: Tx, call: Call, uuid: str) -> SourceMapping:
@@ -235,6 +236,8 @@ def _settings(given: Mapping[str, Any], before: Mapping[str, Any], source: Arn) 
     for name in _ABSENT:
         if given.get(name):
             raise NotImplementedByFogbank(f"Fogbank does not implement the {name} of a mapping yet")
+    if "StartingPosition" in given or "StartingPositionTimestamp" in given:
+        raise InvalidParameterValueError("StartingPosition is not valid for SQS event sources.")
     for name in _STREAMS_ONLY:
         if name in given:
             raise InvalidParameterValueError(f"Unsupported {name} parameter for given event source mapping type.")

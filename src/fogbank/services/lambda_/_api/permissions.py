@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.arn import Arn
 from fogbank.core.call import Call, Reply
+from fogbank.core.errors import ValidationError
 from fogbank.services.lambda_ import _archive, _policy, _rules
 from fogbank.services.lambda_ import storage as rows
-from fogbank.services.lambda_._api.base import LambdaBase, check_revision, need_function, need_version
+from fogbank.services.lambda_._api.base import LambdaBase, check_revision, need_function, need_resource, touch
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function, parse_unqualified
-from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceNotFoundError
-from fogbank.services.lambda_.storage import Policy
+from fogbank.services.lambda_.errors import (
+    FunctionNotFoundError,
+    InvalidParameterValueError,
+    ResourceNotFoundError,
+    UntypedParameterError,
+)
 from fogbank.storage import Tx
 
 if TYPE_CHECKING:
@@ -43,12 +48,10 @@ class Permissions(LambdaBase):
         statement = _policy.function_statement(given, ref.qualified_arn, call.scope.partition)
 
         async def body(tx: Tx) -> None:
-            await need_function(tx, ref)
-            await need_version(tx, ref)
-            policy = await rows.find_policy(tx, ref) or Policy([], "")
-            check_revision(given.get("RevisionId"), policy.revision)
-            statements = _policy.add(policy.statements, statement)
-            await rows.put_policy(tx, ref, statements, self.kit.ids.uuid())
+            resource = await need_resource(tx, ref)
+            check_revision(given.get("RevisionId"), resource.revision)
+            await rows.put_policy(tx, ref, _policy.add(await rows.find_policy(tx, ref), statement))
+            await touch(tx, resource, self.kit.ids.uuid())
 
         await self.kit.storage.transact(body)
         return {"Statement": _policy.text(statement)}
@@ -59,13 +62,15 @@ class Permissions(LambdaBase):
         ref = self._policy_ref(call, given)
 
         async def body(tx: Tx) -> None:
-            await need_function(tx, ref)
+            if await rows.find_function(tx, ref) is None:
+                raise ResourceNotFoundError(f"No policy found for: {ref.qualified_arn}")
+            resource = await need_resource(tx, ref)
             policy = await rows.find_policy(tx, ref)
-            if policy is None:
+            if not policy:
                 raise ResourceNotFoundError("No policy is associated with the given resource.")
-            check_revision(given.get("RevisionId"), policy.revision)
-            statements = _policy.remove(policy.statements, given["StatementId"])
-            await rows.put_policy(tx, ref, statements, self.kit.ids.uuid())
+            check_revision(given.get("RevisionId"), resource.revision)
+            await rows.put_policy(tx, ref, _policy.remove(policy, given["StatementId"]))
+            await touch(tx, resource, self.kit.ids.uuid())
 
         await self.kit.storage.transact(body)
         return {}
@@ -74,14 +79,15 @@ class Permissions(LambdaBase):
         """GetPolicy."""
         ref = self._policy_ref(call, request)
 
-        async def body(tx: Tx) -> Policy | None:
+        async def body(tx: Tx) -> Reply:
             await need_function(tx, ref)
-            return await rows.find_policy(tx, ref)
+            policy = await rows.find_policy(tx, ref)
+            if not policy:
+                raise ResourceNotFoundError("The resource you requested does not exist.")
+            resource = await need_resource(tx, ref)
+            return {"Policy": _policy.document(policy), "RevisionId": resource.revision}
 
-        policy = await self.kit.storage.read(body)
-        if policy is None:
-            raise ResourceNotFoundError("The resource you requested does not exist.")
-        return {"Policy": _policy.document(policy.statements), "RevisionId": policy.revision}
+        return await self.kit.storage.read(body)
 
     @staticmethod
     def _policy_ref(call: Call, given: Mapping[str, Any]) -> FunctionRef:
@@ -95,6 +101,8 @@ class Permissions(LambdaBase):
     async def tag_resource(self, call: Call, request: TagResourceRequestTypeDef) -> Reply:
         """TagResource."""
         added = request["Tags"]
+        if not added:
+            raise InvalidParameterValueError("An error occurred and the request cannot be processed.")
 
         def change(tags: Mapping[str, str]) -> dict[str, str]:
             merged = {**tags, **added}
@@ -108,7 +116,7 @@ class Permissions(LambdaBase):
         """UntagResource."""
         removed = set(request["TagKeys"])
         if not removed:
-            raise InvalidParameterValueError(
+            raise ValidationError(
                 "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: "
                 "Member must not be null"
             )
@@ -136,6 +144,7 @@ class Permissions(LambdaBase):
                 return
             function = await need_function(tx, _tagged(call, arn))
             await rows.put_function(tx, replace(function, tags=change(function.tags)))
+            await rows.touch_version(tx, function.ref, 0, self.kit.ids.uuid())
 
         await self.kit.storage.transact(body)
 
@@ -154,11 +163,13 @@ class Permissions(LambdaBase):
         ref = parse_unqualified(call.scope, request["FunctionName"])
 
         async def body(tx: Tx) -> None:
-            function = await need_function(tx, ref)
+            function = await rows.find_function(tx, ref)
+            if function is None:
+                raise FunctionNotFoundError(f"{ref.arn}:{LATEST}")
             _, _, reserved = await rows.usage(tx, ref.scope)
             others = reserved - (function.reserved or 0)
             if self._concurrency.limit - others - wanted < self._concurrency.floor:
-                raise InvalidParameterValueError(
+                raise UntypedParameterError(
                     "Specified ReservedConcurrentExecutions for function decreases account's "
                     f"UnreservedConcurrentExecution below its minimum value of [{self._concurrency.floor}]."
                 )
@@ -216,6 +227,6 @@ def _tagged(call: Call, arn: str) -> FunctionRef:
         raise ResourceNotFoundError("The resource you requested does not exist.")
     if ref.qualifier is not None:
         raise InvalidParameterValueError(
-            "Tags on function aliases and versions are not supported. Please specify either a function ARN."
+            "Tags on function aliases and versions are not supported. Please specify a function ARN."
         )
     return ref

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fogbank.core.call import Call, Reply
-from fogbank.services.lambda_._api.base import LambdaBase, need_function, need_version
+from fogbank.services.lambda_ import storage as rows
+from fogbank.services.lambda_._api.base import LambdaBase, need_function, need_resource, need_version
 from fogbank.services.lambda_._names import parse_function
 from fogbank.services.lambda_.errors import (
     InvalidParameterValueError,
@@ -36,7 +37,7 @@ class Readings(LambdaBase):
         """GetFunctionCodeSigningConfig: no function has one."""
         ref = parse_function(call.scope, request["FunctionName"])
         await self.kit.storage.read(lambda tx: need_function(tx, ref))
-        return {"CodeSigningConfigArn": "", "FunctionName": ref.name}
+        return {}
 
     async def get_runtime_management_config(
         self, call: Call, request: GetRuntimeManagementConfigRequestTypeDef
@@ -53,7 +54,7 @@ class Readings(LambdaBase):
         ref = parse_function(call.scope, request["FunctionName"], request["Qualifier"])
         if ref.qualifier == "$LATEST":
             raise InvalidParameterValueError("The function resource provided must be an alias or a published version.")
-        await self.kit.storage.read(lambda tx: need_version(tx, ref))
+        await self.kit.storage.read(lambda tx: need_resource(tx, ref))
         raise ProvisionedConcurrencyConfigNotFoundError
 
     async def list_provisioned_concurrency_configs(
@@ -66,12 +67,12 @@ class Readings(LambdaBase):
 
     async def get_function_url_config(self, call: Call, request: GetFunctionUrlConfigRequestTypeDef) -> Reply:
         """GetFunctionUrlConfig: no function has a URL."""
-        ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
-        await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
         raise ResourceNotFoundError("The resource you requested does not exist.")
 
     async def list_function_url_configs(self, call: Call, request: ListFunctionUrlConfigsRequestTypeDef) -> Reply:
         """ListFunctionUrlConfigs: no function has a URL."""
         ref = parse_function(call.scope, request["FunctionName"])
-        await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        if await self.kit.storage.read(lambda tx: rows.find_function(tx, ref)) is None:
+            raise ResourceNotFoundError("Function does not exist")
         return {"FunctionUrlConfigs": []}
