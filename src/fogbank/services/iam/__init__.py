@@ -5,7 +5,7 @@ and infrastructure tools work; nothing is enforced yet: whoever may call may do 
 real: a server with `--auth verify` accepts the keys of its users (`find_credentials`).
 
 An account's IAM is in no region. AWS's own managed policies are accepted by any well-formed ARN and listed
-where they are attached; their documents are not known here. Passwords are checked against the account's
+where they are attached; the documents of few of them are known here. Passwords are checked against the account's
 password policy, if it has one, and not kept: there is no console to sign in to. Identity providers are kept;
 nothing is verified against them yet. What is left out says so by name: simulation, MFA, certificates, keys of
 services, reports.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from fogbank.services.iam._catalogue import known_documents
 from fogbank.services.iam.errors import (
     EntityAlreadyExistsError,
     InvalidInputError,
@@ -225,6 +226,7 @@ def aws_policy(arn: str) -> Policy | None:
     match = _AWS_POLICY.fullmatch(arn)
     if match is None:
         return None
+    newest = max(1, len(known_documents(match[2], match[3])))
     digest = hashlib.sha256(arn.encode()).hexdigest().upper()[:17]
     return Policy(
         name=match[3],
@@ -232,12 +234,18 @@ def aws_policy(arn: str) -> Policy | None:
         id=f"ANPA{digest}",
         path=match[2],
         description=None,
-        default_version=1,
-        last_version=1,
+        default_version=newest,
+        last_version=newest,
         created_at=0,
         updated_at=0,
         tags={},
     )
+
+
+def aws_versions(policy: Policy) -> list[Version]:
+    """The versions of a policy of AWS's own, newest first; the document of one that is not known here is empty."""
+    documents = known_documents(policy.path, policy.name) or [""]
+    return [Version(number, document, 0) for number, document in enumerate(documents, 1)][::-1]
 
 
 def is_policy_arn(arn: str) -> bool:

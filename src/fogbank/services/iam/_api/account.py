@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fogbank.services.iam import storage
-from fogbank.services.iam._api.policies import describe_policy, describe_version
+from fogbank.services.iam._api.policies import describe_policy, describe_version, versions_of
 from fogbank.services.iam._api.service import (
     IamService,
     boundary_shape,
@@ -28,7 +28,6 @@ from fogbank.services.iam.model import (
     Entity,
     Kind,
     Policy,
-    Version,
     aws_policy,
     tag_list,
 )
@@ -144,7 +143,7 @@ async def _policies(tx: Tx, account: str, wanted: set[str]) -> list[Policy]:
 
 async def _policy_detail(tx: Tx, account: str, policy: Policy) -> Reply:
     """A managed policy and its versions; the documents of AWS's own are not known here."""
-    versions = await storage.list_versions(tx, policy.arn) or [Version(1, "", 0)]
+    versions = await versions_of(tx, policy)
     return await describe_policy(tx, account, policy) | {
         "Description": policy.description,
         "PolicyVersionList": [

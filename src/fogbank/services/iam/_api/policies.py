@@ -33,6 +33,7 @@ from fogbank.services.iam.model import (
     Policy,
     Version,
     aws_policy,
+    aws_versions,
     check_managed_size,
     exact_tags_of,
     quota,
@@ -168,14 +169,14 @@ class PolicyOperations(IamService):
         return {"PolicyVersion": describe_version(version, is_default=default)}
 
     async def get_policy_version(self, call: Call, request: t.GetPolicyVersionRequestTypeDef) -> Reply:  # noqa: ARG002
-        """A version of a managed policy with its document. Those of AWS's own policies are not known here."""
+        """A version of a managed policy with its document. Of AWS's own policies few are known here."""
         arn = request["PolicyArn"]
         check_policy_arn(arn)
-        if aws_policy(arn) is not None:
-            raise lacking(f"the documents of AWS managed policies ({arn})")
 
         async def body(tx: Tx) -> Reply:
             policy, version = await _version_of(tx, arn, request["VersionId"])
+            if not version.document:
+                raise lacking(f"the document of this AWS managed policy ({arn})")
             shape = describe_version(version, is_default=version.number == policy.default_version)
             return shape | {"Document": encode_document(version.document)}
 
@@ -188,11 +189,9 @@ class PolicyOperations(IamService):
 
         async def body(tx: Tx) -> list[Reply]:
             policy = await policy_of(tx, arn)
-            if aws_policy(arn) is not None:
-                return [describe_version(Version(1, "", 0), is_default=True)]
             return [
                 describe_version(version, is_default=version.number == policy.default_version)
-                for version in await storage.list_versions(tx, arn)
+                for version in await versions_of(tx, policy)
             ]
 
         found = await self.kit.storage.read(body)
@@ -211,7 +210,7 @@ class PolicyOperations(IamService):
         now = self.kit.clock.millis()
 
         async def body(tx: Tx) -> None:
-            policy, version = await _version_of(tx, arn, request["VersionId"])
+            policy, version = await _own_version_of(tx, arn, request["VersionId"])
             await storage.update_policy(tx, replace(policy, default_version=version.number, updated_at=now))
 
         await self.kit.storage.transact(body)
@@ -223,7 +222,7 @@ class PolicyOperations(IamService):
         check_policy_arn(arn)
 
         async def body(tx: Tx) -> None:
-            policy, version = await _version_of(tx, arn, request["VersionId"])
+            policy, version = await _own_version_of(tx, arn, request["VersionId"])
             if version.number == policy.default_version:
                 raise DeleteConflictError("Cannot delete the default version of a policy.")
             await storage.delete_version(tx, arn, version.number)
@@ -300,14 +299,28 @@ async def _own_policy(tx: Tx, arn: str) -> Policy:
     return policy
 
 
+async def versions_of(tx: Tx, policy: Policy) -> list[Version]:
+    """The versions of a policy, newest first."""
+    if aws_policy(policy.arn) is not None:
+        return aws_versions(policy)
+    return await storage.list_versions(tx, policy.arn)
+
+
 async def _version_of(tx: Tx, arn: str, text: str) -> tuple[Policy, Version]:
     """A policy and one of its versions. AWS tells alike that the one or the other is not there."""
-    policy, number = await storage.find_policy(tx, arn), version_number(text)
+    policy, number = aws_policy(arn) or await storage.find_policy(tx, arn), version_number(text)
     if policy is not None:
-        for version in await storage.list_versions(tx, arn):
+        for version in await versions_of(tx, policy):
             if version.number == number:
                 return policy, version
     raise NoSuchEntityError(f"Policy {arn} version {text} does not exist or is not attachable.")
+
+
+async def _own_version_of(tx: Tx, arn: str, text: str) -> tuple[Policy, Version]:
+    """The same of the account's own policies: AWS's cannot be changed."""
+    if aws_policy(arn) is not None:
+        raise NoSuchEntityError(f"Policy {arn} was not found.")
+    return await _version_of(tx, arn, text)
 
 
 async def describe_policy(tx: Tx, account: str, policy: Policy) -> Reply:
