@@ -31,6 +31,7 @@ from fogbank.services.states._language.interpreter import Execution, Input
 from fogbank.services.states._logging import LogWriter
 from fogbank.services.states.model import Record, Revision
 from fogbank.storage import Tx
+from fogbank.storage.engine import StorageError
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.decode
@@ -51,6 +52,8 @@ class Run:
     busy: bool = False
     performing: dict[int, asyncio.Task[Any]] = field(default_factory=dict)
     ended: list[asyncio.Future[Record]] = field(default_factory=list)
+    gone: bool = False
+    """Whether nothing of it is to be stored any more."""
 
 
 class Runner(Actor):
@@ -71,17 +74,26 @@ class Runner(Actor):
     async def on_start(self) -> None:
         self.spawn(self._ring())
         records = await self._kit.storage.read(rows.running)
-        for record in records:
-            await self._recover(record)
+        recovered = [await self._recover(record) for record in records]
+        for run in filter(None, recovered):  # parents find their children: all are there before any goes on
+            self._carry_out(run)
 
     def forget(self) -> None:
         """Every row was deleted."""
         for run in self._runs.values():
-            for task in run.performing.values():
-                task.cancel()
+            self._drop(run)
         self._runs.clear()
         self._alarms.clear()
         self._activities.clear()
+
+    @staticmethod
+    def _drop(run: Run) -> None:
+        """Let go of an execution as it is in memory."""
+        run.gone = True
+        run.inbox.clear()
+        for task in run.performing.values():
+            task.cancel()
+        run.performing.clear()
 
     def find(self, arn: str) -> Run | None:
         """An execution under way."""
@@ -134,13 +146,13 @@ class Runner(Actor):
         self.feed(run, ("start", record.started))
         return end
 
-    async def _recover(self, record: Record) -> None:
+    async def _recover(self, record: Record) -> Run | None:
         async def body(tx: Tx) -> tuple[Revision | None, list[bytes]]:
             return await rows.get_revision(tx, record.revision), await rows.inputs_of(tx, record.id)
 
         revision, journal = await self._kit.storage.read(body)
         if revision is None:
-            return
+            return None
         parts = record.arn.split(":")
         scope = Scope(parts[4], parts[3])
         trace = Trace.parse(record.trace) or Trace.begin(self._kit.clock, self._kit.ids)
@@ -152,12 +164,16 @@ class Runner(Actor):
         execution.commands[:] = execution.outstanding()
         run = Run(record, revision, execution, scope, trace, express=False, seq=len(journal))
         self._runs[record.arn] = run
-        self._carry_out(run)
+        return run
 
     # -- going on
 
     def feed(self, run: Run, event: Input, done: asyncio.Future[None] | None = None) -> None:
         """Hand an input to an execution; `done` completes when it is committed."""
+        if run.gone:
+            if done is not None:
+                done.cancel()
+            return
         run.inbox.append((event, done))
         if not run.busy:
             run.busy = True
@@ -179,9 +195,27 @@ class Runner(Actor):
             while run.inbox:
                 batch = list(run.inbox)
                 run.inbox.clear()
-                await self._step(run, batch)
+                try:
+                    await self._step(run, batch)
+                except StorageError as error:
+                    await self._not_stored(run, batch, error)
         finally:
             run.busy = False
+
+    async def _not_stored(
+        self, run: Run, batch: list[tuple[Input, asyncio.Future[None] | None]], error: StorageError
+    ) -> None:
+        """What was applied is not in the journal: go back to what is."""
+        for _, done in [*batch, *run.inbox]:
+            if done is not None and not done.done():
+                done.set_exception(error)
+        self._drop(run)
+        self._runs.pop(run.record.arn, None)
+        await self._kit.clock.sleep(1)
+        again = await self._recover(run.record)
+        if again is not None:
+            again.ended = run.ended
+            self._carry_out(again)
 
     async def _step(self, run: Run, batch: list[tuple[Input, asyncio.Future[None] | None]]) -> None:
         execution = run.execution
@@ -189,7 +223,7 @@ class Runner(Actor):
         for event in inputs:
             execution.apply(event)
         ended = self._ended(run)
-        if not run.express and (execution.events or ended is not None):
+        if not run.express:
             events, seq = _encode(execution.events), run.seq
             run.seq += 1
 
@@ -313,6 +347,9 @@ class Runner(Actor):
         found = await self._kit.cloud.call(
             run.scope, "stepfunctions", "DescribeExecution", {"executionArn": arn}, principal=PRINCIPAL
         )
+        if found["status"] == "RUNNING":  # it was recovered meanwhile
+            await self.ended(arn)
+            return await self._child(run, task, caller, parsed=parsed)
         shown = _child_result(found, parsed=parsed)
         if found["status"] == "SUCCEEDED":
             return ("done", task.id, text_of(shown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,7 @@ class Core:
         self.commands: list[Command] = []
         self.tasks: dict[int, tuple[Thread, Task]] = {}
         self.alarms: dict[int, Waiting] = {}
-        self.ready: list[Thread] = []
+        self.ready: deque[Thread] = deque()
         self.sink = Sink(self.events)
         self.status = "RUNNING"
         self.output: str | None = None

@@ -34,6 +34,7 @@ class Kinds(Checks):
         raise NotImplementedError
 
     def read_pass(self, state: State, document: Mapping[str, Json], at: str) -> None:  # noqa: ARG002
+        """Pass."""
         state.has_result = "Result" in document
         state.result = document.get("Result")
 

@@ -30,6 +30,8 @@ Json = Any
 Input = tuple[Any, ...]
 MAX_EVENTS = 25_000
 MAX_WAIT = 99_999_999
+EXPRESS_LIMIT = 300
+"""Seconds that an Express execution may take."""
 NOT_TRUNCATED = {"truncated": False}
 DEADLINE = 0
 """The id of the alarm of the execution's own TimeoutSeconds."""
@@ -45,6 +47,7 @@ class Execution(TaskSteps, JoinSteps):
         self.dice = Dice(identity.seed)
         self.text = text
         self.express = express
+        self.timeout = min(program.timeout or EXPRESS_LIMIT, EXPRESS_LIMIT) if express else program.timeout
         data = self.decode(text)
         start = program.states[program.start]
         self.main = Thread(program, self.sink, identity, self.dice, start, data, {}, 0, data, raw=text)
@@ -77,35 +80,35 @@ class Execution(TaskSteps, JoinSteps):
         for _, task in self.tasks.values():
             commands += [Alarm(task.id, when) for when in (task.deadline, task.beat_by) if when is not None]
         commands += [Alarm(number, waiting.when) for number, waiting in self.alarms.items()]
-        if self.program.timeout is not None and self.status == "RUNNING":
+        if self.timeout is not None and self.status == "RUNNING":
             commands.append(Alarm(DEADLINE, self._deadline))
         return commands
 
     def expects(self, number: int) -> bool:
         """Whether an alarm's ringing would mean anything: others need not be journalled."""
         if number == DEADLINE:
-            return self.program.timeout is not None
+            return self.timeout is not None
         return number in self.tasks or number in self.alarms
 
     @property
     def _deadline(self) -> int:
-        return self.identity.started + (self.program.timeout or 0) * 1000
+        return self.identity.started + (self.timeout or 0) * 1000
 
     def _start(self) -> None:
         details = {"input": self.text, "inputDetails": NOT_TRUNCATED, "roleArn": self.identity.role}
         self.sink.add("ExecutionStarted", 0, self.now, details)
-        if self.program.timeout is not None:
+        if self.timeout is not None:
             self.commands.append(Alarm(DEADLINE, self._deadline))
         self.ready.append(self.main)
 
     def _run(self) -> None:
         """Let every thread go on until it waits, one after the other."""
         while self.ready and self.status == "RUNNING":
-            thread = self.ready.pop(0)
+            thread = self.ready.popleft()
             while True:
                 count = len(self.ready)
                 self._enter(thread)
-                if self.sink.count > MAX_EVENTS - 2 and self.status == "RUNNING":
+                if thread.sink.count > MAX_EVENTS - 2 and self.status == "RUNNING":
                     cause = f"The execution reached the maximum number of history events ({MAX_EVENTS})."
                     self.finish("FAILED", "ExecutionFailed", "States.Runtime", cause)
                 if len(self.ready) == count + 1 and self.ready[-1] is thread and self.status == "RUNNING":
@@ -256,7 +259,7 @@ class Execution(TaskSteps, JoinSteps):
 
     def _rang(self, number: int) -> None:
         if number == DEADLINE:
-            if self.program.timeout is not None and self._deadline <= self.now:
+            if self.timeout is not None and self._deadline <= self.now:
                 self.finish("TIMED_OUT", "ExecutionTimedOut", None, None)
                 self.error = None
             return
