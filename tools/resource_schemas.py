@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 SERVICES = {
-    "ApiGateway", "ApiGatewayV2", "CloudFormation", "CloudWatch", "DynamoDB", "Events", "IAM", "Lambda", "Logs",
-    "Pipes", "S3", "SNS", "SQS", "SSM", "Scheduler", "StepFunctions", "XRay",
+    "ApiGateway", "ApiGatewayV2", "CloudFormation", "CloudWatch", "CodeDeploy", "DynamoDB", "Events", "IAM", "Lambda",
+    "Logs", "Pipes", "S3", "SNS", "SQS", "SSM", "Scheduler", "StepFunctions", "XRay",
 }  # fmt: skip
 TYPES = {"S3": {"Bucket", "BucketPolicy"}, "SSM": {"Parameter"}}
 """Services of which only some types belong to a serverless platform."""

@@ -44,6 +44,21 @@ def test_a_change_set_creates_a_stack(aws: Aws) -> None:
     assert stack["ChangeSetId"] == made["Id"]
     assert history(client, "shop")[:2] == [("shop", "REVIEW_IN_PROGRESS"), ("shop", "CREATE_IN_PROGRESS")]
     assert client.list_change_sets(StackName="shop")["Summaries"] == []
+    assert client.describe_change_set(ChangeSetName=made["Id"])["ExecutionStatus"] == "EXECUTE_COMPLETE"
+    changed = QUEUES.replace("Default: 5", "Default: 6")
+    client.create_change_set(StackName="shop", ChangeSetName="first", TemplateBody=changed)
+    client.delete_stack(StackName=made["StackId"])
+    assert settle(client, made["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_stack_under_review_can_be_created_without_its_change_set(aws: Aws) -> None:
+    client = aws("cloudformation")
+    made = client.create_change_set(StackName="shop", ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=QUEUES)
+    with pytest.raises(ClientError, match="GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks"):
+        client.get_template_summary(StackName="shop")
+    created = create(client, "shop", QUEUES)
+    assert (created["StackId"], created["StackStatus"]) == (made["StackId"], "CREATE_COMPLETE")
+    assert client.describe_change_set(ChangeSetName=made["Id"])["ExecutionStatus"] == "OBSOLETE"
 
 
 def test_a_change_set_tells_what_an_update_would_do(aws: Aws) -> None:

@@ -232,7 +232,7 @@ class _Builder:
     def _local(self, value: Any) -> str | None:
         """A local path that a property names; `None` if it names something else."""
         text = self._text_of(value)
-        if text is None or "://" in text or text.startswith("arn:"):
+        if text is None or "://" in text or text.startswith(("arn:", "{{resolve:")):
             return None
         return text
 

@@ -36,7 +36,7 @@ from fogbank.templates import macros
 from fogbank.templates.answers import Answers
 from fogbank.templates.capabilities import needed_capabilities
 from fogbank.templates.deployment import OpenDeployment, environment_of, value_of
-from fogbank.templates.errors import TemplateError
+from fogbank.templates.errors import TemplateError, UnsupportedError
 from fogbank.templates.loader import MAX_BYTES, load
 from fogbank.templates.parameters import Value, check, choose
 from fogbank.templates.references import check_names
@@ -157,14 +157,17 @@ class Engine:
     async def _expanded(
         self, stack: StackIdentity, raw: Mapping[str, Any], names: tuple[str, ...], values: Mapping[str, Value]
     ) -> dict[str, Any]:
-        async def fetch(location: str) -> str:
-            return await self.fetch(stack.scope, location)
+        environment = environment_of(stack, values, raw.get("Mappings") or {}, {}, {})
+
+        async def fetch(location: Any) -> str:
+            return await self.fetch(stack.scope, macros.location_of(location, environment))
 
         expanded = await macros.include(raw, fetch)
         if macros.LANGUAGE in names:
             environment = environment_of(stack, values, expanded.get("Mappings") or {}, {}, {})
             expanded = macros.Loops(environment).expand(expanded)
         if macros.SAM in names:
+            macros.refuse_repository(expanded)
             given = {
                 name: ",".join(value.referenced) if isinstance(value.referenced, list) else value.referenced
                 for name, value in values.items()
@@ -189,6 +192,7 @@ class Engine:
         deployment = await OpenDeployment.open(self._cloud, stack, template, values)
         check_types(template.resources, deployment.resources.keys())
         check_attributes(template, deployment.resources.keys())
+        await self._refuse_lacking(deployment)
         check_rules(template, deployment.evaluator)
         capabilities, _ = needed_capabilities(processed, names)
         return Prepared(
@@ -200,6 +204,17 @@ class Engine:
             transforms=names,
             types=tuple(resource.type for resource in deployment.resources.values()),
         )
+
+    @staticmethod
+    async def _refuse_lacking(deployment: OpenDeployment) -> None:
+        """Refuse, before anything is created, what resource types say that they lack."""
+        for name, declared in deployment.resources.items():
+            kind = _type(declared.type)
+            if type(kind).lacks is ResourceType.lacks:
+                continue
+            lacked = kind.lacks(await deployment.preview(name, {}))
+            if lacked is not None:
+                raise UnsupportedError(f"Fogbank does not implement {lacked} ({declared.type}, resource {name})")
 
     async def _resolved(
         self, scope: Scope, declared: Mapping[str, Parameter], chosen: Mapping[str, str]

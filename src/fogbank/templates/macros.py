@@ -27,8 +27,8 @@ _UNSUPPORTED = frozenset(
 MAX_LOOP = 10_000
 """Fragments that loops may write out in all."""
 
-Fetch = Callable[[str], Awaitable[str]]
-"""Gives the text at a location (`s3://…`)."""
+Fetch = Callable[[Any], Awaitable[str]]
+"""Gives the text of the document that an `AWS::Include` names as its Location."""
 
 
 def check_names(names: tuple[str, ...]) -> None:
@@ -58,8 +58,23 @@ def needs_language_extensions(template: Mapping[str, Any]) -> str | None:
     return None
 
 
+def refuse_repository(raw: Mapping[str, Any]) -> None:
+    """Refuse applications of the Serverless Application Repository: SAM's translator would ask AWS for them."""
+    for name, resource in raw["Resources"].items():
+        properties = resource.get("Properties") if isinstance(resource, dict) else None
+        if not isinstance(properties, dict) or resource.get("Type") != "AWS::Serverless::Application":
+            continue
+        if isinstance(properties.get("Location"), dict) and "ApplicationId" in properties["Location"]:
+            raise UnsupportedError(
+                f"Fogbank does not implement the Serverless Application Repository, which resource {name} names"
+            )
+
+
 async def include(raw: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
-    """The template with every `AWS::Include`, in the Transform section or in place, replaced by what it names."""
+    """The template with every `AWS::Include`, in the Transform section or in place, replaced by what it names.
+
+    `fetch` gives the document at what a Location is: text, or a function that gives it.
+    """
     included: dict[str, Any] = await _included(dict(raw), fetch)
     declared = included.get("Transform")
     for entry in declared if isinstance(declared, list) else [declared]:
@@ -89,12 +104,17 @@ async def _included(value: Any, fetch: Fetch, depth: int = 0) -> Any:
 
 
 async def _document(call: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
-    location = (call.get("Parameters") or {}).get("Location")
+    return load(await fetch((call.get("Parameters") or {}).get("Location")))
+
+
+def location_of(value: Any, environment: Environment) -> str:
+    """The text of an included document's location, whose functions know the parameters and mappings."""
+    location = Evaluator(environment).evaluate(value)
     if not isinstance(location, str):
         raise TransformError(INCLUDE, "The location parameter is not a string.")
     if not location.startswith("s3://"):
         raise TransformError(INCLUDE, "The location parameter is not a valid S3 uri.")
-    return load(await fetch(location))
+    return location
 
 
 def _merged(document: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +155,20 @@ class Loops:
                 result.update(self._loop(key, child, bound))
             else:
                 result[_substituted(key, bound)] = self._value(child, bound)
-        return result
+        return self._named(result)
+
+    def _named(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Functions in the places of names: of what `Ref` and `Fn::GetAtt` refer to, of a resource's policies."""
+        if len(value) == 1 and isinstance(value.get("Ref"), dict):
+            return {"Ref": self._evaluator.evaluate(value["Ref"])}
+        attribute = value.get("Fn::GetAtt")
+        if len(value) == 1 and isinstance(attribute, list) and attribute and isinstance(attribute[0], dict):
+            return {"Fn::GetAtt": [self._evaluator.evaluate(attribute[0]), *attribute[1:]]}
+        if "Type" in value:
+            for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+                if isinstance(value.get(policy), dict):
+                    value[policy] = self._evaluator.evaluate(value[policy])
+        return value
 
     def _loop(self, key: str, argument: Any, bound: Mapping[str, str]) -> dict[str, Any]:
         if not (

@@ -65,6 +65,9 @@ _RESOURCE = frozenset(
 )
 _OUTPUT = frozenset(["Value", "Description", "Export", "Condition"])
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9]{1,255}")
+_PLAIN_TYPES = frozenset(
+    ["String", "Number", "List<Number>", "List<String>", "CommaDelimitedList", "AWS::SSM::Parameter::Name"]
+)
 _SSM_VALUE = "AWS::SSM::Parameter::Value<"
 _AWS_TYPES = frozenset(
     [
@@ -174,7 +177,7 @@ def transforms(raw: Mapping[str, Any]) -> tuple[str, ...]:
         if isinstance(name, dict) and isinstance(name.get("Name"), str):
             name = name["Name"]
         if not isinstance(name, str):
-            raise TemplateError("Template format error: every Transform must be a string, or have a Name")
+            raise TemplateError("Key Name of transform definition must be a string.")
         found.append(name)
     return tuple(found)
 
@@ -226,7 +229,7 @@ def _section(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
     section = raw.get(name)
     if section is None:
         if name in raw and name != "Resources":
-            raise TemplateError(f"Template format error: [/{name}] 'null' values are not allowed in templates")
+            raise TemplateError(f"[/{name}] 'null' values are not allowed in templates")
         return {}
     if not isinstance(section, dict):
         raise TemplateError(f"Template format error: {name} must be an object.")
@@ -253,7 +256,7 @@ def _refuse_nulls(raw: Mapping[str, Any]) -> None:
     while pending:
         path, value = pending.pop()
         if value is None:
-            raise TemplateError(f"Template format error: [{path}] 'null' values are not allowed in templates")
+            raise TemplateError(f"[{path}] 'null' values are not allowed in templates")
         if isinstance(value, dict):
             nested = [(f"{path}/{k}", v) for k, v in value.items() if not (k == "Metadata" and path.count("/") == 2)]
             pending.extend(reversed(nested))
@@ -298,9 +301,7 @@ def known_parameter_type(kind: str) -> bool:
     if kind.startswith(_SSM_VALUE) and kind.endswith(">"):
         inner = kind[len(_SSM_VALUE) : -1]
         return inner in ("String", "List<String>", "CommaDelimitedList") or _aws_type(inner)
-    return kind in ("String", "Number", "List<Number>", "CommaDelimitedList", "AWS::SSM::Parameter::Name") or (
-        _aws_type(kind)
-    )
+    return kind in _PLAIN_TYPES or _aws_type(kind)
 
 
 def _aws_type(kind: str) -> bool:
@@ -335,12 +336,12 @@ def scalar_text(value: Any) -> str:
 
 def _mappings(section: dict[str, Any]) -> dict[str, Any]:
     _at_most(_named("Mappings", section), MAX_MAPPINGS, "mappings")
-    for mapping in section.values():
+    for name, mapping in section.items():
         if not isinstance(mapping, dict):
-            raise TemplateError("Template format error: Every Mappings member must be a map")
-        for attributes in mapping.values():
+            raise TemplateError(f"Template format error: Every Mappings member {name} must be a map")
+        for key, attributes in mapping.items():
             if not isinstance(attributes, dict):
-                raise TemplateError("Template format error: Every Mappings member must be a map")
+                raise TemplateError(f"Template format error: Every Mappings member {key} must be a map")
             if any(isinstance(value, dict) for value in attributes.values()):
                 raise TemplateError("Template format error: Every Mappings attribute must be a String or a List.")
     return section
@@ -355,7 +356,7 @@ def _resource(name: str, body: Any) -> ResourceDeclaration:
     if not _ALPHANUMERIC.fullmatch(name):
         raise TemplateError(f"Template format error: Resource name {name} is non alphanumeric.")
     if not isinstance(body, dict):
-        raise TemplateError(f"Template format error: [/Resources/{name}] Every Resources member must be an object.")
+        raise TemplateError("Template format error: Any Resources member must be an object.")
     unknown = next((key for key in body if key not in _RESOURCE), None)
     if unknown is not None:
         raise TemplateError(f"Invalid template resource property '{unknown}'")
@@ -367,9 +368,7 @@ def _resource(name: str, body: Any) -> ResourceDeclaration:
     properties = body.get("Properties", {})
     if not isinstance(properties, dict):
         raise TemplateError(f"Template format error: [/Resources/{name}] Properties must be an object.")
-    for policy in ("CreationPolicy", "UpdatePolicy"):
-        if policy in body:
-            raise UnsupportedError(f"Fogbank does not implement {policy}, which resource {name} declares")
+    _refuse_policies(name, kind, body)
     return ResourceDeclaration(
         logical_id=name,
         type=kind,
@@ -380,6 +379,25 @@ def _resource(name: str, body: Any) -> ResourceDeclaration:
         deletion_policy=_policy(name, body, "DeletionPolicy"),
         update_replace_policy=_policy(name, body, "UpdateReplacePolicy"),
     )
+
+
+def _refuse_policies(name: str, kind: str, body: Mapping[str, Any]) -> None:
+    """Refuse creation and update policies, but for an alias that CodeDeploy moves: all at once is as CloudFormation does."""
+    if "CreationPolicy" in body:
+        raise UnsupportedError(f"Fogbank does not implement CreationPolicy, which resource {name} declares")
+    policy = body.get("UpdatePolicy")
+    if policy is None:
+        return
+    if not isinstance(policy, dict):
+        raise TemplateError(f"Template format error: [/Resources/{name}] UpdatePolicy must be an object.")
+    if kind != "AWS::Lambda::Alias" or set(policy) != {"CodeDeployLambdaAliasUpdate"}:
+        raise UnsupportedError(f"Fogbank does not implement UpdatePolicy, which resource {name} declares")
+    update = policy["CodeDeployLambdaAliasUpdate"]
+    hooks = sorted(set(update) - {"ApplicationName", "DeploymentGroupName"}) if isinstance(update, dict) else ()
+    if hooks:
+        raise UnsupportedError(
+            f"Fogbank does not implement {hooks[0]} of CodeDeployLambdaAliasUpdate, which resource {name} declares"
+        )
 
 
 def _depends_on(name: str, value: Any) -> tuple[str, ...]:

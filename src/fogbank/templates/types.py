@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
+from fogbank.services.cloudformation.engine import DeploymentError
 from fogbank.templates.errors import TemplateError
+from fogbank.templates.functions import function_name
 from fogbank.templates.references import references
 from fogbank.templates.resources import RESOURCE_TYPES
 from fogbank.templates.schema import type_names
@@ -47,17 +50,34 @@ def check_types(resources: Mapping[str, ResourceDeclaration], present: Collectio
 
 
 def check_attributes(template: Template, present: Collection[str]) -> None:
-    """Every attribute that is asked for by name is one that the type has."""
-    values = [template.resources[name].properties for name in present]
-    values += [output.value for output in template.outputs.values()]
-    for reference in references(values):
-        if not reference.is_attribute or reference.attribute is None or reference.name not in template.resources:
-            continue
-        type_name = template.resources[reference.name].type
-        kind = RESOURCE_TYPES.get(_CUSTOM if is_custom(type_name) else type_name)
-        if kind is None or kind.attributes is None or reference.attribute in kind.attributes:
-            continue
-        raise TemplateError(
-            f"Template error: resource {reference.name} does not support attribute type {reference.attribute} in "
-            "Fn::GetAtt"
-        )
+    """Every attribute that is asked for by name is one that the type has; else the deployment fails, not the call."""
+    blocks = [(f"/Resources/{name}/Properties", template.resources[name].properties) for name in present]
+    blocks += [(f"/Outputs/{output.name}/Value", output.value) for output in template.outputs.values()]
+    for path, value in blocks:
+        for where, logical_id, attribute in _attributes(path, value):
+            if logical_id not in template.resources:
+                continue
+            type_name = template.resources[logical_id].type
+            kind = RESOURCE_TYPES.get(_CUSTOM if is_custom(type_name) else type_name)
+            if kind is None or kind.attributes is None or attribute in kind.attributes:
+                continue
+            raise DeploymentError(
+                f"[Error] {where}: Resource type {type_name} does not support attribute {{{attribute}}}."
+            )
+
+
+def _attributes(path: str, value: Any) -> Iterator[tuple[str, str, str]]:
+    """Each attribute that a value asks for by name: where, of which resource, which."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _attributes(f"{path}/{index}", item)
+    if not isinstance(value, dict):
+        return
+    name = function_name(value)
+    if name in ("Fn::GetAtt", "Fn::Sub"):
+        for reference in references(value):
+            if reference.is_attribute and reference.attribute is not None:
+                yield f"{path}/{name}", reference.name, reference.attribute
+        return
+    for key, item in value.items():
+        yield from _attributes(f"{path}/{key}", item)

@@ -98,7 +98,7 @@ async def test_attributes_that_a_type_lacks_are_refused(engine: Engine) -> None:
     text = "Resources: {Q: {Type: 'AWS::SQS::Queue'}}\nOutputs: {O: {Value: !GetAtt Q.Size}}"
     with pytest.raises(ApiError) as caught:
         await prepare(engine, text)
-    expected = "Template error: resource Q does not support attribute type Size in Fn::GetAtt"
+    expected = "[Error] /Outputs/O/Value/Fn::GetAtt: Resource type AWS::SQS::Queue does not support attribute {Size}."
     assert caught.value.message == expected
 
 

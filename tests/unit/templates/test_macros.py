@@ -6,14 +6,23 @@ from typing import Any
 
 import pytest
 
+from fogbank.core.errors import ApiError
 from fogbank.core.scope import Scope
 from fogbank.services.cloudformation.engine import DeploymentError
 from fogbank.templates.errors import TransformError, UnsupportedError
 from fogbank.templates.functions import Environment
-from fogbank.templates.macros import Loops, check_names, include, needs_language_extensions
+from fogbank.templates.macros import (
+    Loops,
+    check_names,
+    include,
+    location_of,
+    needs_language_extensions,
+    refuse_repository,
+)
 from fogbank.templates.parameters import Value
 from fogbank.templates.sections import Parameter
 
+SCOPE = Scope()
 ENVIRONMENT = Environment(
     Scope(), "s", "arn", {"Names": Value(Parameter("Names", "CommaDelimitedList"), "a,b-c")}, {"M": {"k": {"l": ["x"]}}}
 )
@@ -78,13 +87,38 @@ async def test_includes_are_put_in_their_place() -> None:
     assert included["A"] == {"Ref": "X"}
 
 
-async def test_an_include_of_something_local_is_refused_by_the_server() -> None:
-    async def fetch(location: str) -> str:
-        raise AssertionError(location)
+def test_a_location_may_be_made_of_parameters() -> None:
+    base = Value(Parameter("Base", "String"), "s3://b")
+    environment = Environment(SCOPE, "s", "arn:s", {"Base": base})
+    assert location_of({"Fn::Sub": "${Base}/k.yaml"}, environment) == "s3://b/k.yaml"
 
-    call = {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "./local.yaml"}}}
+
+def test_an_include_of_something_local_is_refused_by_the_server() -> None:
+    environment = Environment(SCOPE, "s", "arn:s")
     with pytest.raises(TransformError, match="The location parameter is not a valid S3 uri"):
-        await include({"Resources": call}, fetch)
+        location_of("./local.yaml", environment)
+    with pytest.raises(TransformError, match="The location parameter is not a string"):
+        location_of(["s3://b/k"], environment)
+
+
+def test_applications_of_the_repository_are_refused_by_name() -> None:
+    location = {"ApplicationId": "arn:aws:serverlessrepo:us-east-1:1:applications/a", "SemanticVersion": "1.0.0"}
+    application = {"Type": "AWS::Serverless::Application", "Properties": {"Location": location}}
+    with pytest.raises(ApiError, match="Serverless Application Repository, which resource App names"):
+        refuse_repository({"Resources": {"App": application}})
+    application["Properties"] = {"Location": "s3://b/k"}
+    refuse_repository({"Resources": {"App": application}})
+
+
+def test_names_and_policies_may_be_functions_with_the_language_extensions() -> None:
+    resource = {
+        "Type": "AWS::SQS::Queue",
+        "DeletionPolicy": {"Fn::Sub": "Retain"},
+        "Properties": {"A": {"Ref": {"Fn::Sub": "Q${AWS::Region}"}}, "B": {"Fn::GetAtt": [{"Fn::Sub": "Q"}, "Arn"]}},
+    }
+    expanded = expand({"Resources": {"Q": resource}})["Resources"]["Q"]
+    assert expanded["DeletionPolicy"] == "Retain"
+    assert expanded["Properties"] == {"A": {"Ref": "Qus-east-1"}, "B": {"Fn::GetAtt": ["Q", "Arn"]}}
 
 
 async def test_documents_that_include_each_other_end() -> None:

@@ -31,15 +31,15 @@ def parsed(text: str) -> Template:
         (QUEUE + "Foo: 1\nBar: 2", "Invalid template property or properties [Foo, Bar]"),
         (QUEUE + "Description: [a]", "Template format error: Description must be a string."),
         (QUEUE + f"Description: {'x' * 1025}", "Template format error: 'Description' length is greater than 1024."),
-        (QUEUE + "Parameters:", "Template format error: [/Parameters] 'null' values are not allowed in templates"),
+        (QUEUE + "Parameters:", "[/Parameters] 'null' values are not allowed in templates"),
         ("Resources: {Q: {Type: T, Properties: {A: [1, null]}}}",
-         "Template format error: [/Resources/Q/Properties/A/1] 'null' values are not allowed in templates"),
+         "[/Resources/Q/Properties/A/1] 'null' values are not allowed in templates"),
         ("Resources: {Q: {Properties: {}}}",
          "Template format error: [/Resources/Q] Every Resources object must contain a Type member."),
         ("Resources: {my-q: {Type: T}}", "Template format error: Resource name my-q is non alphanumeric."),
         ("Resources: {Q: {Type: T, Foo: 1}}", "Invalid template resource property 'Foo'"),
         ("Resources: {Q: text}",
-         "Template format error: [/Resources/Q] Every Resources member must be an object."),
+         "Template format error: Any Resources member must be an object."),
         ("Resources: {Q: {Type: T, DependsOn: {a: b}}}",
          "Template format error: [/Resources/Q/DependsOn] DependsOn must be a string or list of strings."),
         ("Resources: {Q: {Type: T, DependsOn: X}}",
@@ -70,7 +70,8 @@ def parsed(text: str) -> Template:
          "Template format error: Every Default member must be a string."),
         (QUEUE + "Mappings: {M: {a: {b: {c: d}}}}",
          "Template format error: Every Mappings attribute must be a String or a List."),
-        (QUEUE + "Mappings: {M: text}", "Template format error: Every Mappings member must be a map"),
+        (QUEUE + "Mappings: {M: text}", "Template format error: Every Mappings member M must be a map"),
+        (QUEUE + "Mappings: {M: {A: text}}", "Template format error: Every Mappings member A must be a map"),
         (QUEUE + "Conditions: {C: !Equals [!Ref Q, a]}",
          ("Template format error: Unresolved dependencies [Q]. Cannot reference resources in the Conditions block of "
          "the template")),
@@ -98,6 +99,14 @@ def test_policies_that_fogbank_lacks_are_refused_by_name(policy: str) -> None:
         parsed(f"Resources: {{Q: {{Type: T, {policy}: {{a: b}}}}}}")
 
 
+def test_an_alias_may_be_moved_by_codedeploy_without_hooks() -> None:
+    text = "Resources: {A: {Type: 'AWS::Lambda::Alias', UpdatePolicy: {CodeDeployLambdaAliasUpdate: {%s}}}}"
+    names = "ApplicationName: a, DeploymentGroupName: g"
+    assert parsed(text % names).resources["A"].type == "AWS::Lambda::Alias"
+    with pytest.raises(UnsupportedError, match="does not implement BeforeAllowTrafficHook of CodeDeployLambdaAlias"):
+        parsed(text % f"{names}, BeforeAllowTrafficHook: f")
+
+
 def test_null_is_allowed_in_metadata() -> None:
     assert parsed("Metadata: {a: null}\nResources: {Q: {Type: T, Metadata: {b: null}}}").metadata == {"a": None}
 
@@ -105,8 +114,9 @@ def test_null_is_allowed_in_metadata() -> None:
 def test_transforms_are_listed_in_their_forms() -> None:
     assert transforms({"Transform": "A"}) == ("A",)
     assert transforms({"Transform": ["A", {"Name": "B", "Parameters": {}}]}) == ("A", "B")
-    with pytest.raises(TemplateError):
-        transforms({"Transform": [5]})
+    for name in (5, {"Name": {"Ref": "P"}}):
+        with pytest.raises(TemplateError, match=r"Key Name of transform definition must be a string\."):
+            transforms({"Transform": [name]})
 
 
 PARAMETERS = declared_parameters(

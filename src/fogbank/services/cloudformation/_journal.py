@@ -187,6 +187,9 @@ class Journal:
             await add_events(self._kit, rows, stack.id, [shown], self.operation.token)
             if operation is None:
                 await rows.delete_operation(stack.id)
+                if stack.change_set_id is not None:
+                    complete = status in (StackStatus.CREATE_COMPLETE, StackStatus.UPDATE_COMPLETE)
+                    await rows.end_execution(stack.change_set_id, complete=complete)
             else:
                 await rows.put_operation(operation)
             if not status.in_progress:

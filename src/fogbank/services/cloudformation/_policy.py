@@ -16,6 +16,7 @@ from fogbank.services.cloudformation.errors import StackValidationError
 from fogbank.services.cloudformation.model import Action
 
 MAX_BYTES = 16_384
+_KNOWN_ACTIONS = frozenset({"Update:*", "Update:Modify", "Update:Replace", "Update:Delete"})
 _ACTIONS = {Action.UPDATE: "Update:Modify", Action.REPLACE: "Update:Replace", Action.REMOVE: "Update:Delete"}
 
 
@@ -51,12 +52,18 @@ def check_policy(body: str) -> str:
 
 
 def _statements(body: str) -> list[Mapping[str, Any]]:
-    statements = json.loads(body)["Statement"]
+    document = json.loads(body)
+    if document == {}:
+        return []
+    statements = document["Statement"]
     found = statements if isinstance(statements, list) else [statements]
     for statement in found:
-        if statement["Effect"] not in ("Allow", "Deny") or "Principal" not in statement:
+        if statement["Effect"] not in ("Allow", "Deny") or statement["Principal"] != "*":
             raise ValueError(statement)
         if not {"Action", "NotAction"} & set(statement) or not {"Resource", "NotResource"} & set(statement):
+            raise ValueError(statement)
+        actions = statement.get("Action", statement.get("NotAction"))
+        if not all(action in _KNOWN_ACTIONS for action in (actions if isinstance(actions, list) else [actions])):
             raise ValueError(statement)
     return found
 
@@ -67,7 +74,10 @@ def denied(policy: str | None, logical_id: str, type_name: str, action: Action) 
         return None
     name = _ACTIONS[action]
     allowed = False
-    for number, statement in enumerate(_statements(policy), 1):
+    statements = _statements(policy)
+    if not statements:
+        return None  # the empty policy takes an earlier one away
+    for number, statement in enumerate(statements, 1):
         if not _applies(statement, name, logical_id, type_name):
             continue
         if statement["Effect"] == "Deny":

@@ -276,9 +276,14 @@ class ExecutionStatus(StrEnum):
 
     UNAVAILABLE = "UNAVAILABLE"
     AVAILABLE = "AVAILABLE"
+    EXECUTE_IN_PROGRESS = "EXECUTE_IN_PROGRESS"
     EXECUTE_COMPLETE = "EXECUTE_COMPLETE"
     EXECUTE_FAILED = "EXECUTE_FAILED"
     OBSOLETE = "OBSOLETE"
+
+
+EXECUTED = (ExecutionStatus.EXECUTE_IN_PROGRESS, ExecutionStatus.EXECUTE_COMPLETE, ExecutionStatus.EXECUTE_FAILED)
+"""The states of a change set that was carried out: it stays to be described, and its name is free again."""
 
 
 @dataclass(frozen=True, slots=True)

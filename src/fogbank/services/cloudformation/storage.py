@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from fogbank.core.scope import Scope
-from fogbank.services.cloudformation.model import ChangeSet, Event, Operation, Resource, Stack
+from fogbank.services.cloudformation.model import (
+    EXECUTED,
+    ChangeSet,
+    Event,
+    ExecutionStatus,
+    Operation,
+    Resource,
+    Stack,
+)
 from fogbank.storage import Tx
 
 _PUT_STACK = """
@@ -58,7 +66,7 @@ _CHANGE_SET_BY_ID = "SELECT document FROM cloudformation_change_sets WHERE id = 
 _CHANGE_SET_BY_NAME = "SELECT document FROM cloudformation_change_sets WHERE stack_id = $1 AND name = $2"
 _CHANGE_SETS = "SELECT document FROM cloudformation_change_sets WHERE stack_id = $1 ORDER BY created, id"
 _DELETE_CHANGE_SET = "DELETE FROM cloudformation_change_sets WHERE id = $1"
-_DELETE_CHANGE_SETS = "DELETE FROM cloudformation_change_sets WHERE stack_id = $1"
+_DELETE_OTHER_CHANGE_SETS = "DELETE FROM cloudformation_change_sets WHERE stack_id = $1 AND id <> $2"
 _PUT_EXPORT = "INSERT INTO cloudformation_exports (account, region, name, value, stack_id) VALUES ($1, $2, $3, $4, $5)"
 _DELETE_EXPORTS = "DELETE FROM cloudformation_exports WHERE stack_id = $1"
 _EXPORT = "SELECT value, stack_id FROM cloudformation_exports WHERE account = $1 AND region = $2 AND name = $3"
@@ -247,9 +255,23 @@ class Rows:
         """Forget a change set."""
         await self._tx.execute(_DELETE_CHANGE_SET, change_set_id)
 
-    async def delete_change_sets(self, stack_id: str) -> None:
-        """Forget a stack's change sets."""
-        await self._tx.execute(_DELETE_CHANGE_SETS, stack_id)
+    async def execute_change_set(self, change_set: ChangeSet) -> None:
+        """Mark a change set as being carried out, and forget the others of its stack."""
+        await self._tx.execute(_DELETE_OTHER_CHANGE_SETS, change_set.stack_id, change_set.id)
+        await self.put_change_set(replace(change_set, execution=ExecutionStatus.EXECUTE_IN_PROGRESS))
+
+    async def end_execution(self, change_set_id: str, *, complete: bool) -> None:
+        """Say how the operation ended that carried a change set out."""
+        change_set = await self.change_set(None, change_set_id)
+        if change_set is not None and change_set.execution is ExecutionStatus.EXECUTE_IN_PROGRESS:
+            status = ExecutionStatus.EXECUTE_COMPLETE if complete else ExecutionStatus.EXECUTE_FAILED
+            await self.put_change_set(replace(change_set, execution=status))
+
+    async def retire_change_sets(self, stack_id: str) -> None:
+        """Make a stack's change sets obsolete that were not carried out: it was created, or deleted, without them."""
+        for change_set in await self.change_sets(stack_id):
+            if change_set.execution not in EXECUTED:
+                await self.put_change_set(replace(change_set, execution=ExecutionStatus.OBSOLETE))
 
     # -- exports and imports
 

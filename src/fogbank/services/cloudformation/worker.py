@@ -287,10 +287,10 @@ class Run:
             await journal.move(StackStatus.DELETE_COMPLETE, None, then=self._forget)
 
     async def _forget(self, rows: Rows, stack: Stack) -> Stack:
-        """A deleted stack exports and imports nothing and has no change sets."""
+        """A deleted stack exports and imports nothing, and its change sets can no longer be executed."""
         await rows.replace_exports(self._journal.scope, stack.id, {})
         await rows.replace_imports(self._journal.scope, stack.id, ())
-        await rows.delete_change_sets(stack.id)
+        await rows.retire_change_sets(stack.id)
         return stack
 
 

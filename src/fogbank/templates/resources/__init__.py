@@ -5,12 +5,23 @@ The schema must be there: `tools/resource_schemas.py` writes those of every serv
 
 from __future__ import annotations
 
-from fogbank.templates.resources import cloudformation, dynamodb, events, iam, lambda_, logs, scheduler, sqs, ssm
+from fogbank.templates.resources import (
+    cloudformation,
+    codedeploy,
+    dynamodb,
+    events,
+    iam,
+    lambda_,
+    logs,
+    scheduler,
+    sqs,
+    ssm,
+)
 from fogbank.templates.resources.resource_type import ResourceType, Work
 
 __all__ = ["RESOURCE_TYPES", "ResourceType", "Work"]
 
-_MODULES = (cloudformation, dynamodb, events, iam, lambda_, logs, scheduler, sqs, ssm)
+_MODULES = (cloudformation, codedeploy, dynamodb, events, iam, lambda_, logs, scheduler, sqs, ssm)
 
 RESOURCE_TYPES: dict[str, ResourceType] = {kind.type: kind() for module in _MODULES for kind in module.TYPES}
 """Every resource type that Fogbank has, by its name."""

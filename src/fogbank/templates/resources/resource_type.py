@@ -174,6 +174,10 @@ class ResourceType:
     lacking: ClassVar[frozenset[str]] = frozenset()
     """Properties that AWS has and Fogbank refuses, by name."""
 
+    def lacks(self, properties: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - most types take whatever fits
+        """What these properties ask for that Fogbank lacks, told before anything is created; `None` if nothing."""
+        return None
+
     @property
     def schema(self) -> ResourceSchema | None:
         """The type's schema, if it has one."""

@@ -46,11 +46,22 @@ def test_a_policy_denies_what_it_says_and_what_it_does_not_allow(
 
 
 def test_without_a_policy_everything_is_allowed() -> None:
+    assert check_policy("{}") == "{}"
+    assert denied("{}", "Queue", "AWS::SQS::Queue", Action.REPLACE) is None
     assert denied(None, "Queue", "AWS::SQS::Queue", Action.REPLACE) is None
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[]", "{}", '{"Statement": [{"Effect": "Maybe"}]}', '{"Statement": 5}', "x" * 16_385]
+    "body",
+    [
+        "",
+        "[]",
+        '{"Statement": [{"Effect": "Maybe"}]}',
+        '{"Statement": 5}',
+        '{"Statement": {"Effect": "Allow", "Action": "Update:*", "Principal": {"AWS": "*"}, "Resource": "*"}}',
+        '{"Statement": {"Effect": "Allow", "Action": "Delete:*", "Principal": "*", "Resource": "*"}}',
+        "x" * 16_385,
+    ],
 )
 def test_what_is_no_policy_is_refused(body: str) -> None:
     with pytest.raises(StackValidationError):

@@ -34,6 +34,7 @@ from fogbank.services.cloudformation.errors import (
     StackValidationError,
 )
 from fogbank.services.cloudformation.model import (
+    EXECUTED,
     ChangeSet,
     ChangeSetStatus,
     Definition,
@@ -138,7 +139,9 @@ class ChangeSetOperations(StackOperations):
             if there is not None:
                 if change_set.token is not None and there.token == change_set.token:
                     return {"Id": there.id, "StackId": there.stack_id}
-                raise AlreadyExistsError(f"ChangeSet {change_set.name} already exists")
+                if there.execution not in EXECUTED:
+                    raise AlreadyExistsError(f"ChangeSet {change_set.name} already exists")
+                await rows.delete_change_set(there.id)
             if new_stack is not None:
                 if await rows.stack(scope, new_stack.name) is not None:
                     raise AlreadyExistsError(f"Stack [{new_stack.name}] already exists")
@@ -185,7 +188,7 @@ class ChangeSetOperations(StackOperations):
         else:
             stack = await self._stack(call.scope, change_set.stack_id)
             definition = change_set.definition
-            await self._start_update(call.scope, stack, definition, on_failure, token, change_set_id=change_set.id)
+            await self._start_update(call.scope, stack, definition, on_failure, token, change_set=change_set)
         await self._settled(change_set.stack_id)
         return {}
 
@@ -206,7 +209,7 @@ class ChangeSetOperations(StackOperations):
                 disable_rollback=on_failure is OnFailure.DO_NOTHING,
                 updated=self.kit.clock.millis(),
             )
-            await rows.delete_change_sets(stack.id)
+            await rows.execute_change_set(change_set)
             await self._begin(rows, created, self._creation(created, on_failure, token), INITIATED_BY_USER)
 
         await self.kit.storage.transact(body)
@@ -225,13 +228,13 @@ class ChangeSetOperations(StackOperations):
         return {}
 
     async def list_change_sets(self, call: Call, request: ListChangeSetsInputTypeDef) -> Reply:
-        """The change sets of a stack."""
+        """The change sets of a stack that were not carried out."""
 
         async def body(tx: Tx) -> list[ChangeSet]:
             stack = await Rows(tx).stack(call.scope, request["StackName"])
             if stack is None:
                 raise StackValidationError(f"Stack [{request['StackName']}] does not exist")
-            return await Rows(tx).change_sets(stack.id)
+            return [each for each in await Rows(tx).change_sets(stack.id) if each.execution not in EXECUTED]
 
         found = await self.kit.storage.read(body)
         shown, token = page(found, request.get("NextToken"), _PAGE)
@@ -247,7 +250,7 @@ async def _change_set(tx: Tx, scope: Scope, request: Mapping[str, Any]) -> Chang
             raise StackValidationError("StackName must be specified if ChangeSetName is not specified as an ARN.")
         stack = await Rows(tx).stack(scope, request["StackName"])
         if stack is None:
-            raise ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
+            raise StackValidationError(f"Stack [{request['StackName']}] does not exist")
         stack_id = stack.id
     found = await Rows(tx).change_set(stack_id, name)
     if found is None:

@@ -18,7 +18,7 @@ from fogbank.services.cloudformation._api.shapes import (
     template_parameter_shape,
 )
 from fogbank.services.cloudformation.errors import StackValidationError
-from fogbank.services.cloudformation.model import Resource, Stack
+from fogbank.services.cloudformation.model import Resource, Stack, StackStatus
 from fogbank.services.cloudformation.storage import Rows
 from fogbank.storage import Tx
 
@@ -127,19 +127,24 @@ class Descriptions(ChangeSetOperations):
         """The template of a stack or a change set: as it was given, or with its macros expanded."""
         stage = request.get("TemplateStage", "Original")
         if "ChangeSetName" in request:
+            if "StackName" not in request and not request["ChangeSetName"].startswith("arn:"):
+                raise StackValidationError("StackName is a required parameter.")
             change_set = await self.kit.storage.read(lambda tx: _change_set(tx, call.scope, request))
             definition = change_set.definition
         elif "StackName" in request:
             definition = (await self._stack(call.scope, request["StackName"])).definition
         else:
-            raise StackValidationError("StackName must be specified if ChangeSetName is not specified as an ARN.")
+            raise StackValidationError("StackName is a required parameter.")
         body = definition.processed if stage == "Processed" and definition.transforms else definition.body
         return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
 
     async def get_template_summary(self, call: Call, request: GetTemplateSummaryInputTypeDef) -> Reply:
         """What a template declares: its parameters, resource types and capabilities."""
         if "StackName" in request:
-            body = (await self._stack(call.scope, request["StackName"])).definition.body
+            stack = await self._stack(call.scope, request["StackName"])
+            if stack.status is StackStatus.REVIEW_IN_PROGRESS:
+                raise StackValidationError("GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks.")
+            body = stack.definition.body
         else:
             body = await self._body(call.scope, request)
         summary = await self.engine.summarize(call.scope, body)

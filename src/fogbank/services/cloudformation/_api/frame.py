@@ -239,6 +239,11 @@ def refuse_lacking(request: Request, operation: str, *names: str) -> None:
 def refuse_monitoring(request: Request, operation: str) -> None:
     """Rollback triggers watch alarms, which are not there yet; an empty configuration asks for nothing."""
     configuration: Mapping[str, Any] = request.get("RollbackConfiguration") or {}
+    for trigger in configuration.get("RollbackTriggers", ()):
+        if trigger["Type"] not in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"):
+            raise StackValidationError("Rollback Trigger Type not supported")
+        if not re.fullmatch(r"arn:[^:]+:cloudwatch:[^:]+:[^:]*:alarm:.+", trigger["Arn"]):
+            raise StackValidationError("RelativeId of a Rollback Trigger's ARN is incorrect")
     if configuration.get("RollbackTriggers") or configuration.get("MonitoringTimeInMinutes"):
         raise NotImplementedByFogbank(f"Fogbank does not implement RollbackConfiguration of {operation}")
 

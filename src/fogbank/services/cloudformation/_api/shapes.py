@@ -129,7 +129,7 @@ def resource_detail_shape(stack: Stack, resource: Resource) -> Reply:
     """A resource as DescribeStackResource gives it."""
     shape = resource_shape(stack, resource)
     shape["LastUpdatedTimestamp"] = shape.pop("Timestamp")
-    return {**shape, "Metadata": resource.metadata}
+    return {**shape, "Metadata": resource.metadata or "{}"}
 
 
 def resource_summary_shape(stack: Stack, resource: Resource) -> Reply:

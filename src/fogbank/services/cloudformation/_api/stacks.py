@@ -28,6 +28,7 @@ from fogbank.services.cloudformation.errors import (
 from fogbank.services.cloudformation.model import (
     STACK,
     UPDATABLE,
+    ChangeSet,
     Definition,
     Event,
     Kind,
@@ -74,7 +75,8 @@ class StackOperations(Frame):
             return {"StackId": repeated}
         policy = check_policy(request["StackPolicyBody"]) if "StackPolicyBody" in request else None
         parent, root = await self._ancestors(call, name)
-        stack_id = self._new_id(call.scope, name)
+        reviewed = await self.kit.storage.read(lambda tx: Rows(tx).stack(call.scope, name))
+        stack_id = self._new_id(call.scope, name) if reviewed is None else reviewed.id
         identity = StackIdentity(call.scope, stack_id, name, tags_of(request))
         definition = await self._define(call, request, identity, None)
         on_failure = OnFailure(request.get("OnFailure", "ROLLBACK"))
@@ -88,7 +90,7 @@ class StackOperations(Frame):
             name=name,
             status=StackStatus.CREATE_IN_PROGRESS,
             definition=definition,
-            created=self.kit.clock.millis(),
+            created=self.kit.clock.millis() if reviewed is None else reviewed.created,
             reason=INITIATED_BY_USER,
             disable_rollback=on_failure is OnFailure.DO_NOTHING,
             timeout=minutes,
@@ -103,8 +105,10 @@ class StackOperations(Frame):
 
         async def body(tx: Tx) -> None:
             rows = Rows(tx)
-            if await rows.stack(call.scope, name) is not None:
+            there = await rows.stack(call.scope, name)
+            if there is not None and (there.id != stack_id or there.status is not StackStatus.REVIEW_IN_PROGRESS):
                 raise AlreadyExistsError(f"Stack [{name}] already exists")
+            await rows.retire_change_sets(stack_id)
             await self._begin(rows, stack, operation, INITIATED_BY_USER)
 
         await self.kit.storage.transact(body)
@@ -156,7 +160,7 @@ class StackOperations(Frame):
     async def _repeated(tx: Tx, scope: Scope, name: str, request: CreateStackInputTypeDef) -> str | None:
         """The stack that the same request, by its token, made before."""
         found = await Rows(tx).stack(scope, name)
-        if found is None:
+        if found is None or found.status is StackStatus.REVIEW_IN_PROGRESS:
             return None
         token = request.get("ClientRequestToken")
         if token is None or found.token != token:
@@ -221,7 +225,7 @@ class StackOperations(Frame):
         *,
         policy: str | None = None,
         during: str | None = None,
-        change_set_id: str | None = None,
+        change_set: ChangeSet | None = None,
     ) -> None:
         """Write the beginning of an update, if the stack can still be updated."""
 
@@ -248,10 +252,10 @@ class StackOperations(Frame):
                 updated=self.kit.clock.millis(),
                 policy=policy or current.policy,
                 disable_rollback=on_failure is OnFailure.DO_NOTHING,
-                change_set_id=change_set_id,
+                change_set_id=None if change_set is None else change_set.id,
             )
-            if change_set_id is not None:
-                await rows.delete_change_sets(stack.id)
+            if change_set is not None:
+                await rows.execute_change_set(change_set)
             await self._begin(rows, updated, operation, INITIATED_BY_USER)
 
         await self.kit.storage.transact(body)
@@ -279,7 +283,7 @@ class StackOperations(Frame):
                     current, status=StackStatus.DELETE_COMPLETE, deleted=self.kit.clock.millis(), reason=None
                 )
                 await rows.put_stack(gone)
-                await rows.delete_change_sets(current.id)
+                await rows.retire_change_sets(current.id)
                 await add_events(self.kit, rows, current.id, [stack_event(gone, gone.status)], None)
                 return False
             operation = Operation(
@@ -387,6 +391,8 @@ class StackOperations(Frame):
 
     async def set_stack_policy(self, call: Call, request: SetStackPolicyInputTypeDef) -> Reply:
         """Give a stack a policy; updates are held against it."""
+        if "StackPolicyBody" in request and "StackPolicyURL" in request:
+            raise StackValidationError("You cannot specify both StackPolicyURL and StackPolicyBody")
         refuse_lacking(request, "SetStackPolicy", "StackPolicyURL")
         if "StackPolicyBody" not in request:
             raise StackValidationError("You must specify either the StackPolicyBody or the StackPolicyURL parameter")
