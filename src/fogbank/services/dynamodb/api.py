@@ -22,6 +22,9 @@ _EMPTY_BATCH = {
     "BatchWriteItem": "The requestItems parameter is required for BatchWriteItem",
 }
 
+_OF_TABLES = ("Table", "TimeToLive")
+_OF_TAGS = ("TagResource", "UntagResource", "ListTagsOfResource")
+
 
 class DynamoDb(
     TableOperations,
@@ -38,11 +41,16 @@ class DynamoDb(
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:
         """AWS's general words for a request that breaks the model, but for some that DynamoDB words itself."""
         problem = problems[0]
+        of_table = operation.name.endswith(_OF_TABLES)
+        if operation.name in _OF_TAGS and any(one.path == ("ResourceArn",) for one in problems):
+            return ValidationError("Invalid TableArn")
         match problem.path:
-            case ("TableName",) if problem.constraint is Constraint.REQUIRED and operation.name.endswith("Table"):
+            case ("TableName",) if problem.constraint is Constraint.REQUIRED and of_table:
                 return ValidationError("The parameter 'TableName' is required but was not present in the request")
-            case ("TableName",) if problem.constraint is Constraint.MIN_LENGTH and operation.name.endswith("Table"):
+            case ("TableName",) if problem.constraint is Constraint.MIN_LENGTH and of_table:
                 return ValidationError(NAME_LENGTH)
+            case ("TimeToLiveSpecification", "AttributeName") if problem.value == "":
+                return ValidationError("TimeToLiveSpecification.AttributeName must be non empty")
             case ("RequestItems",) if problem.value == {}:
                 return ValidationError(_EMPTY_BATCH[operation.name])
             case ("RequestItems", table, "Keys") if problem.constraint is Constraint.MAX_LENGTH:

@@ -10,7 +10,7 @@ from fogbank.core.call import Call, Reply
 from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb import worker
 from fogbank.services.dynamodb._api.parts import Parts
-from fogbank.services.dynamodb._rows.catalog import table_of_arn
+from fogbank.services.dynamodb._rows.catalog import check_length, table_of_arn
 from fogbank.services.dynamodb._rows.expiry import TOPIC
 from fogbank.services.dynamodb._tables import creation
 from fogbank.services.dynamodb.errors import PolicyNotFoundError, ResourceNotFoundError, TableNotFoundError
@@ -44,6 +44,7 @@ class SettingOperations(Parts):
         given = request["TimeToLiveSpecification"]
         attribute, enabled = given["AttributeName"], given["Enabled"]
         now = self.kit.clock.time()
+        check_length(request["TableName"])
 
         async def body(tx: Tx, table: Table) -> None:
             current = table.definition.ttl_attribute
@@ -69,6 +70,7 @@ class SettingOperations(Parts):
 
     async def describe_time_to_live(self, call: Call, request: DescribeTimeToLiveInputTypeDef) -> Reply:
         """Whether items expire, and by which attribute."""
+        check_length(request["TableName"])
 
         async def body(tx: Tx) -> Reply:
             table = await self.catalog.find(tx, call.scope, request["TableName"], named=True)

@@ -203,6 +203,7 @@ class Compiler:
 
     def _attribute_type(self, tree: Call) -> Test:
         found = self._path_operand(tree)
+        self._distinct("attribute_type", tree.operands)
         wanted = tree.operands[1]
         if isinstance(wanted, Path):
             raise wrong_type(self.kind, "attribute_type", _ATTRIBUTE_TYPES)

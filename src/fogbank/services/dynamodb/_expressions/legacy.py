@@ -205,13 +205,12 @@ def attribute_updates(given: Mapping[str, Mapping[str, Any]]) -> Update:
     """`AttributeUpdates` as an update."""
     changes = [_change(name, one) for name, one in given.items()]
     creates = not changes or any(change.verb in (Verb.SET, Verb.ADD) for change in changes)
-    kept = tuple(change.path for change in changes if change.verb is not Verb.REMOVE)
     kinds = [
         (str(change.path[0]), kind_of(change.value))
         for change in changes
         if change.value is not None and change.verb is not Verb.DELETE
     ]
-    return Update(tuple(change.path for change in changes), lambda _item: changes, kept, creates, kinds=lambda: kinds)
+    return Update(tuple(change.path for change in changes), lambda _item: changes, creates, kinds=lambda: kinds)
 
 
 def _change(name: str, given: Mapping[str, Any]) -> Change:

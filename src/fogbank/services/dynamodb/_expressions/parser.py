@@ -187,11 +187,15 @@ class _Parser:
             return self.call()
         return self.path()
 
+    def argument(self) -> Operand:
+        """An operand of a function."""
+        return self.operand()
+
     def call(self) -> Call:
         self.enter()
         name = self.token.text
         self.at += 2
-        operands = self.listed(self.operand)
+        operands = self.listed(self.argument)
         self.expect(")")
         self.leave()
         call = Call(name, operands)
@@ -207,6 +211,10 @@ class _ConditionParser(_Parser):
     """
 
     keywords = _CONDITION_KEYWORDS
+
+    def argument(self) -> Operand:
+        """An operand of a function may stand in parentheses."""
+        return self._operand()
 
     def parse(self) -> Condition:
         condition = self._condition(self._or())

@@ -55,8 +55,6 @@ class Update:
 
     paths: tuple[Steps, ...]
     changes: Callable[[Item], list[Change]]
-    kept: tuple[Steps, ...]
-    """Those of the paths that are there afterwards: not what is removed."""
     creates: bool
     """Whether it makes an item where there is none: one that only removes does not."""
     nested: frozenset[str] = frozenset()
@@ -95,8 +93,7 @@ def update(text: str, placeholders: Placeholders) -> Update:
 
     creates = any(verb in (Verb.SET, Verb.ADD) for verb, _, _ in compiled.steps)
     paths = tuple(path for _, path, _ in compiled.steps)
-    kept = tuple(path for verb, path, _ in compiled.steps if verb is not Verb.REMOVE)
-    return Update(paths, changes, kept, creates, compiled.nested, kinds)
+    return Update(paths, changes, creates, compiled.nested, kinds)
 
 
 @lru_cache(maxsize=CACHE_SIZE)

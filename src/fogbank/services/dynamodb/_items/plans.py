@@ -181,14 +181,15 @@ class UpdatePlan:
         return {} if old is None else Projection(self.paths).of(old)
 
     def new_values(self, old: Item | None, new: Item | None) -> Item:
-        """What UPDATED_NEW gives back: the new values of what it sets. What it appends to a list is not among them."""
+        """What UPDATED_NEW gives back: what is afterwards where it says, even if by the removal of what was before it.
+
+        What it appends to a list is not among it.
+        """
         if self.update is None or new is None:
             return {}
         before = old or {}
-        set_in_place = [
-            path for path in self.update.kept if isinstance(path[-1], str) or follow(before, path) is not None
-        ]
-        return Projection(set_in_place).of(new)
+        there = [path for path in self.paths if isinstance(path[-1], str) or follow(before, path) is not None]
+        return Projection(there).of(new)
 
     def result(self, table: Table, old: Item | None) -> tuple[Item | None, int]:
         """See `Plan`."""

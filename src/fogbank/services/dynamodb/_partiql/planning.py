@@ -218,8 +218,7 @@ def _changes(statement: Update) -> Changes:
     def changes(item: Item) -> list[Change]:
         return [Change(verb, path, None if get is None else get(item, values)) for verb, path, get in steps]
 
-    kept = tuple(path for verb, path, _ in steps if verb is not Verb.REMOVE)
-    return Changes(tuple(path for _, path, _ in steps), changes, kept, creates=True)
+    return Changes(tuple(path for _, path, _ in steps), changes, creates=True)
 
 
 def _assignment(compiler: UpdateCompiler, path: Path, operand: Operand) -> tuple[Verb, Steps, Getter | None]:
