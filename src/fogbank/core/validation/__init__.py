@@ -11,7 +11,7 @@ microsecond.
 from fogbank.core.validation.checker import check
 from fogbank.core.validation.problem import Constraint, Problem
 from fogbank.core.validation.regex import UnsupportedPatternError, compile_pattern
-from fogbank.core.validation.wording import describe, describe_one, java_text
+from fogbank.core.validation.wording import describe, describe_one, java_hash, java_text
 
 __all__ = [
     "Constraint",
@@ -21,5 +21,6 @@ __all__ = [
     "compile_pattern",
     "describe",
     "describe_one",
+    "java_hash",
     "java_text",
 ]

@@ -119,11 +119,12 @@ def _reported_order(values: Sequence[str]) -> list[str]:
     """
     buckets: list[list[str]] = [[] for _ in range(32)]
     for value in values:
-        buckets[_java_hash(value) & 31].insert(0, value)
+        buckets[java_hash(value) & 31].insert(0, value)
     return [value for bucket in buckets for value in bucket]
 
 
-def _java_hash(text: str) -> int:
+def java_hash(text: str) -> int:
+    """Java's `String.hashCode`, unsigned: hash tables over it give the order of several of AWS's lists."""
     result = 0
     for character in text:
         result = (31 * result + ord(character)) & 0xFFFFFFFF

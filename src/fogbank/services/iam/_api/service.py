@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from fogbank.core.errors import NotImplementedByFogbank
-from fogbank.core.models import StringShape
 from fogbank.core.paging import InvalidTokenError, cut_page, decode_token, encode_token
-from fogbank.core.validation import Constraint, describe
 from fogbank.services.iam import storage
+from fogbank.services.iam._api.wording import word
 from fogbank.services.iam._linked import check_modifiable
 from fogbank.services.iam.errors import IamValidationError, InvalidInputError, NoSuchEntityError
 from fogbank.services.iam.model import (
@@ -40,19 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PATTERN_TEXTS = {
-    r"[\w+=,.@-]+": "The specified value for {} is invalid. "
-    "It must contain only alphanumeric characters and/or the following: +=,.@_-",
-    r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)": "The specified value for {} is invalid. "
-    "It must begin and end with / and contain only alphanumeric characters and/or / characters.",
-}
-"""What IAM says of names and paths that break these patterns of the model. The former is widely reported, the
-latter was recorded by the LocalStack project's validated suite."""
-_TAG_KEY = "tagKeyType"
-_TAG_KEY_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"
-"""Of lists of tag keys AWS tells one constraint more than of other lists; recorded by the LocalStack project's
-validated suite."""
-
 
 class IamService(Service):
     """The part of the service that every group of operations builds on."""
@@ -60,18 +45,9 @@ class IamService(Service):
     name = "iam"
     is_global = True
 
-    def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:  # noqa: ARG002
-        """IAM calls what breaks its model `ValidationError`, and does not repeat the values. Names and paths
-        have texts of their own, which come after the rest.
-        """
-        worded = [_PATTERN_TEXTS.get(_pattern(problem), "") for problem in problems]
-        if all(worded):
-            return IamValidationError(worded[0].format(problems[0].where))
-        problems = [problem for problem, own in zip(problems, worded, strict=True) if not own]
-        text = describe([replace(problem, sensitive=True) for problem in problems])
-        if any(problem.shape.name == _TAG_KEY for problem in problems):
-            text = text.replace(_TAG_KEY_PATTERN + "]", _TAG_KEY_PATTERN + ", Member must not be null]")
-        return IamValidationError(text)
+    def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:
+        """IAM calls what breaks its model `ValidationError`."""
+        return IamValidationError(word(operation, problems))
 
     async def create_entity(self, call: Call, entity: Entity) -> None:
         """Store a new entity, if the name is free and the quota allows."""
@@ -120,13 +96,6 @@ class IamService(Service):
     def new_id(self, kind: Kind) -> str:
         """A unique id: the kind's four letters and 17 more."""
         return RULES[kind].id_prefix + self.kit.ids.code(17)
-
-
-def _pattern(problem: Problem) -> str:
-    """The pattern that a value breaks; empty for any other problem."""
-    if problem.constraint is not Constraint.PATTERN or not isinstance(problem.shape, StringShape):
-        return ""
-    return problem.shape.pattern or ""
 
 
 async def entity_of(tx: Tx, account: str, kind: Kind, name: str) -> Entity:
