@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from fogbank.templates import loader
 from fogbank.templates._build.code import CodeBuilder
 from fogbank.templates._build.errors import BuildError
@@ -79,8 +81,8 @@ _PLACES: dict[str, tuple[_Place, ...]] = {
     "AWS::Lambda::LayerVersion": (_Place("Content", "code", "S3Bucket", "S3Key"),),
     "AWS::Serverless::Api": (_Place("DefinitionUri", "file"),),
     "AWS::Serverless::HttpApi": (_Place("DefinitionUri", "file"),),
-    "AWS::Serverless::StateMachine": (_Place("DefinitionUri", "file"),),
-    "AWS::StepFunctions::StateMachine": (_Place("DefinitionS3Location", "file"),),
+    "AWS::Serverless::StateMachine": (_Place("DefinitionUri", "Definition"),),
+    "AWS::StepFunctions::StateMachine": (_Place("DefinitionS3Location", "Definition"),),
     "AWS::ApiGateway::RestApi": (_Place("BodyS3Location", "file"),),
     "AWS::Serverless::Application": (_Place("Location", "template"),),
     "AWS::CloudFormation::Stack": (_Place("TemplateURL", "template"),),
@@ -265,8 +267,23 @@ class _Builder:
                 self._watched[watched] = None
             self._built += nested.code
             properties[place.property] = f"https://{LOCAL_BUCKET}.s3.amazonaws.com{nested.body_path}"
+        elif place.kind == "Definition":
+            del properties[place.property]
+            properties[place.kind] = self._document(logical_id, path, where)
         else:
             properties[place.property] = {place.bucket: LOCAL_BUCKET, place.key: str(path)}
+
+    def _document(self, logical_id: str, path: Path, where: str) -> dict[str, Any]:
+        """A state machine's definition, which goes into the template: in JSON or YAML."""
+        try:
+            document = yaml.safe_load(self._read(path))
+        except yaml.YAMLError as error:
+            raise BuildError(
+                f"{logical_id}: {path.name} is neither JSON nor YAML: {error}", where=where, do="mend the definition"
+            ) from None
+        if not isinstance(document, dict):
+            raise BuildError(f"{logical_id}: {path.name} is no definition", where=where, do="begin it with an object")
+        return document
 
     def _includes(self, value: Any, parts: tuple[str | int, ...]) -> None:
         """Local documents of `AWS::Include`, wherever they are included."""

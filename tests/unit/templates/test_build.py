@@ -191,8 +191,7 @@ Resources:
     inner = "Resources: {F: {Type: AWS::Lambda::Function, Properties: {Code: src}}}"
     files = {"machine.json": "{}", "api.yaml": "a: 1", "inner/template.yaml": inner, "inner/src/app.py": "x = 1"}
     built = build(project(tmp_path, template, **files))
-    machine = {"Bucket": "fogbank-local", "Key": str(tmp_path / "machine.json")}
-    assert properties(built, "Machine")["DefinitionUri"] == machine
+    assert properties(built, "Machine") == {"Definition": {}}
     url = properties(built, "Inner")["TemplateURL"]
     nested = json.loads(Path("/" + url.split(".com/", 1)[1]).read_text())
     assert nested["Resources"]["F"]["Properties"]["Code"]["S3Bucket"] == "fogbank-local"

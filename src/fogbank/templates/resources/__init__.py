@@ -16,12 +16,13 @@ from fogbank.templates.resources import (
     scheduler,
     sqs,
     ssm,
+    stepfunctions,
 )
 from fogbank.templates.resources.resource_type import ResourceType, Work
 
 __all__ = ["RESOURCE_TYPES", "ResourceType", "Work"]
 
-_MODULES = (cloudformation, codedeploy, dynamodb, events, iam, lambda_, logs, scheduler, sqs, ssm)
+_MODULES = (cloudformation, codedeploy, dynamodb, events, iam, lambda_, logs, scheduler, sqs, ssm, stepfunctions)
 
 RESOURCE_TYPES: dict[str, ResourceType] = {kind.type: kind() for module in _MODULES for kind in module.TYPES}
 """Every resource type that Fogbank has, by its name."""
