@@ -49,8 +49,6 @@ class DynamoDb(
                 return ValidationError("The parameter 'TableName' is required but was not present in the request")
             case ("TableName",) if problem.constraint is Constraint.MIN_LENGTH and of_table:
                 return ValidationError(NAME_LENGTH)
-            case ("TimeToLiveSpecification", "AttributeName") if problem.value == "":
-                return ValidationError("TimeToLiveSpecification.AttributeName must be non empty")
             case ("RequestItems",) if problem.value == {}:
                 return ValidationError(_EMPTY_BATCH[operation.name])
             case ("RequestItems", table, "Keys") if problem.constraint is Constraint.MAX_LENGTH:

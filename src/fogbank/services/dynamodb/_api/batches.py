@@ -71,6 +71,8 @@ class BatchOperations(ItemOperations):
     async def _find(self, tx: Tx, call: Call, wanted: _Wanted, found: _Found) -> None:
         table = await self.catalog.find(tx, call.scope, wanted.table)
         places = [table.keys.of_key(key) for key in wanted.keys]
+        if wanted.projection is not None and wanted.projection.nested:
+            table.check_scalars(wanted.projection.nested)
         items: list[Item] = []
         units = 0.0
         for at, place in enumerate(places):

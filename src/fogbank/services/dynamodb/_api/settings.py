@@ -85,6 +85,8 @@ class SettingOperations(Parts):
 
     async def tag_resource(self, call: Call, request: TagResourceInputTypeDef) -> Reply:
         """Add tags to a table, or change their values."""
+        if not request["Tags"]:
+            raise ValidationError("Atleast one Tag needs to be provided as Input.")
         given = creation.tags(request["Tags"])
 
         async def body(_tx: Tx, table: Table) -> Definition:
@@ -98,6 +100,8 @@ class SettingOperations(Parts):
     async def untag_resource(self, call: Call, request: UntagResourceInputTypeDef) -> Reply:
         """Remove tags from a table."""
         gone = set(request["TagKeys"])
+        if not gone:
+            raise ValidationError("Atleast one Tag Key needs to be provided as Input.")
 
         async def body(_tx: Tx, table: Table) -> Definition:
             left = {key: value for key, value in table.definition.tags.items() if key not in gone}

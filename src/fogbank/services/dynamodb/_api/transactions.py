@@ -182,6 +182,8 @@ class TransactionOperations(ItemOperations):
             if (table.id, place) in places:
                 raise ValidationError("Transaction request cannot include multiple operations on one item")
             places.add((table.id, place))
+            if plan.projection is not None and plan.projection.nested:
+                table.check_scalars(plan.projection.nested)
             reasons.append(_NO_FAULT)
             rows.append(await self.items.get(tx, table.id, place))
         if any(reason is not _NO_FAULT for reason in reasons):

@@ -109,6 +109,11 @@ class Names:
         for call in references.calls:
             if FUNCTIONS[call.function].boolean and not any(call is one for one in references.conditions):
                 raise self._misused(call)
+            nested = next(
+                (one for one in call.operands if isinstance(one, Call) and one.function == "list_append"), None
+            )
+            if nested is not None:
+                raise self._misused(nested)
 
     def _check_function(self, call: Call) -> None:
         known = FUNCTIONS.get(call.function)

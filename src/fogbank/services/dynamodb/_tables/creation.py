@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -23,6 +24,9 @@ from fogbank.services.dynamodb.model import (
 )
 
 MAX_TAGS = 50
+_TAG = re.compile(r"[\w\s.:/=+\-@]*")
+"""Letters and digits of any script, spaces, and these signs."""
+_TAG_SHOWN = r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"
 MAX_POLICY = 20 * 1024
 """Bytes of a resource-based policy."""
 
@@ -159,6 +163,13 @@ def tags(given: Sequence[Given]) -> dict[str, str]:
     found = {one["Key"]: one["Value"] for one in given}
     if len(found) != len(given):
         raise invalid_parameter("Duplicate tag keys are not allowed")
+    for number, one in enumerate(given, 1):
+        for member in ("Key", "Value"):
+            if not _TAG.fullmatch(one[member]):
+                raise ValidationError(
+                    f"1 validation error detected: Value '{one[member]}' at 'tags.{number}.member.{member.lower()}' "
+                    f"failed to satisfy constraint: Member must satisfy regular expression pattern: {_TAG_SHOWN}"
+                )
     check_tags(found)
     return found
 
