@@ -51,11 +51,10 @@ UNDER_LOAD = [
 MIGRATION = "storage.after-migration"
 FOGBANK = [sys.executable, "-m", "fogbank"]
 SLOW = pytest.mark.slow
-FAST = "storage.after-commit"
-FAST_AND_SLOW = [pytest.param(*each, marks=() if each[0] == FAST else SLOW) for each in UNDER_LOAD]
 
 
-@pytest.mark.parametrize(("point", "count"), FAST_AND_SLOW)
+@pytest.mark.slow
+@pytest.mark.parametrize(("point", "count"), UNDER_LOAD)
 def test_what_was_acknowledged_is_there_after_a_kill(new_server: NewServer, point: str, count: int) -> None:
     """Messages, deletions, items and events, from several clients at once."""
     server, places = arm(new_server, point, count, prepare)

@@ -62,6 +62,7 @@ def test_every_protocol_answers_over_one_connection(server: Any) -> None:
     connection.close()
 
 
+@pytest.mark.slow
 def test_a_stop_under_load_loses_nothing_that_was_acknowledged(new_server: Callable[..., Any]) -> None:
     """SIGTERM while clients send: the server ends cleanly, and what it acknowledged is there after a start."""
     server = new_server()

@@ -540,6 +540,7 @@ class TestTail:
         assert error(logs.start_live_tail, logGroupIdentifiers=[other])[0] == "ResourceNotFoundException"
 
 
+@pytest.mark.slow
 def test_acknowledged_events_survive_a_crash(new_server: Callable[..., Any]) -> None:
     """What was answered is there after kill -9."""
     server = new_server()

@@ -332,6 +332,7 @@ def test_a_wider_scope_still_knows_what_was_sent_in_the_narrower(sqs: Any) -> No
     assert arrives("6", "b", "g5")
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_is_there_after_kill_9(new_server: Make) -> None:
     """Messages, receives and deletions."""
     server = new_server()

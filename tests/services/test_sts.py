@@ -176,6 +176,7 @@ def test_what_cannot_be_answered_is_refused(sts: Any) -> None:
     assert error(sts.get_access_key_info, AccessKeyId="AKIA1111111111111111")[1] == "ValidationError"
 
 
+@pytest.mark.slow
 def test_sessions_survive_a_crash(new_server: Callable[..., Any]) -> None:
     """Temporary credentials are rows: after kill -9 they are known."""
     server = new_server()
@@ -191,6 +192,7 @@ def test_sessions_survive_a_crash(new_server: Callable[..., Any]) -> None:
     assert session.get_caller_identity()["Arn"].endswith("federated-user/Bob")
 
 
+@pytest.mark.slow
 def test_a_verifying_server_knows_users_and_sessions(new_server: Callable[..., Any]) -> None:
     """Keys that were made in local mode are what a server with --auth verify accepts, and nothing else."""
     server = new_server()
