@@ -35,6 +35,8 @@ from fogbank.storage.engine import StorageError
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.decode
+_ALARMS = 10_000
+"""Alarms that are kept before those that are not needed any more are looked for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +69,7 @@ class Runner(Actor):
         self._log = LogWriter(kit)
         self._alarms: list[tuple[int, int, str, int]] = []
         self._order = itertools.count()
+        self._compact_at = _ALARMS
         self._rearm: asyncio.Future[None] | None = None
         self._activities: dict[str, deque[tuple[str, int]]] = {}
         self._pollers: dict[str, deque[asyncio.Future[tuple[str, int]]]] = {}
@@ -407,9 +410,21 @@ class Runner(Actor):
     # -- alarms
 
     def _set_alarm(self, when: int, arn: str, number: int) -> None:
+        if len(self._alarms) > self._compact_at:
+            self._forget_alarms()
         heapq.heappush(self._alarms, (when, next(self._order), arn, number))
         if self._alarms[0][0] == when and self._rearm is not None and not self._rearm.done():
             self._rearm.set_result(None)
+
+    def _forget_alarms(self) -> None:
+        """Let go of the alarms that nothing waits for any more: of timeouts that were not needed."""
+        self._alarms = [alarm for alarm in self._alarms if self._expected(alarm[2], alarm[3])]
+        heapq.heapify(self._alarms)
+        self._compact_at = max(_ALARMS, 2 * len(self._alarms))
+
+    def _expected(self, arn: str, number: int) -> bool:
+        run = self._runs.get(arn)
+        return run is not None and run.execution.expects(number)
 
     async def _ring(self) -> None:
         clock = self._kit.clock

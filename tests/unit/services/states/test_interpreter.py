@@ -182,7 +182,7 @@ def test_jsonata_says_which_field_gave_nothing() -> None:
     )
 
 
-@pytest.mark.parametrize("expression", ["[1..100000000]", "($f := function(){$f()}; $f())", "$eval('1')"])
+@pytest.mark.parametrize("expression", ["1/0", "[1..100000000]", "($f := function(){$f()}; $f())", "$eval('1')"])
 def test_a_hostile_expression_fails_in_bounded_time(expression: str) -> None:
     state = {"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}
     assert started({"A": state}, QueryLanguage="JSONata").error == "States.QueryEvaluationError"

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.h
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -172,6 +173,8 @@ class Expression:
         for name, function in overrides.items():
             if f"${name}" in text:
                 self._compiled.register_override(name, function)
+        self._divides = "/" in text or "power" in text
+        """Whether it may give infinity, which is written as null."""
         names = set(_VARIABLE.findall(_without_strings(text)))
         self.variables = frozenset(names - {"states"} - _FUNCTION_NAMES)
         """Names that may be variables of the execution."""
@@ -183,6 +186,8 @@ class Expression:
         token = _source.set(source)
         try:
             found = self._compiled.evaluate_json_or_none(None, dict(bindings))
+            if self._divides and found is not None and "null" in found:
+                _refuse_infinity(self._compiled.evaluate(None, dict(bindings)))
         except (ValueError, OverflowError, RecursionError, TypeError) as error:
             raise JsonataError(str(error)) from None
         finally:
@@ -193,6 +198,14 @@ class Expression:
             return msgspec.json.decode(found)
         except msgspec.DecodeError as error:  # infinity is written as no JSON number
             raise JsonataError(f"D1001: Number out of range: {error}") from None
+
+
+def _refuse_infinity(value: Any) -> None:
+    """Refuse what JSON has no number for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise JsonataError("D1001: Number out of range: Infinity")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _refuse_infinity(item)
 
 
 def _without_strings(text: str) -> str:
