@@ -48,6 +48,7 @@ class Server(Actor):
                 self.clock,
                 endpoint=self.config.endpoint,
                 local_files=self.config.auth is Auth.LOCAL,
+                implements=self.cloud.implements,
             )
         self.gateway = Gateway(self.cloud, self.config, self.clock, ids, credentials=self.cloud, admin=self)
         self.http = HttpServer(self.gateway.handle, self.clock, HttpLimits.of(self.config))

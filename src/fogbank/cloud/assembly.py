@@ -173,6 +173,10 @@ class LocalCloud(Actor):
                 return True
         return False
 
+    def implements(self, service: str, operation: str) -> bool:
+        """Whether a call would be answered by a service."""
+        return (service, operation) in self._doors
+
     def _missing(self, service: str, operation: str) -> ApiError:
         """The error for what nobody answers: it names what is missing (no silent success)."""
         try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +58,21 @@ class Engine:
     """Implements `fogbank.services.cloudformation.TemplateEngine`."""
 
     def __init__(
-        self, cloud: Cloud, clock: Clock, *, endpoint: str = "http://127.0.0.1:4566", local_files: bool = True
+        self,
+        cloud: Cloud,
+        clock: Clock,
+        *,
+        endpoint: str = "http://127.0.0.1:4566",
+        local_files: bool = True,
+        implements: Callable[[str, str], bool] = lambda service, operation: True,  # noqa: ARG005 - all there is
     ) -> None:
         """`endpoint` is the server's own URL, where custom resources answer; `local_files` says whether templates may
-        be read from this machine's files (only with `--auth local`).
+        be read from this machine's files (only with `--auth local`); `implements` whether a service has an operation.
         """
         self._cloud = cloud
         self._clock = clock
         self._local_files = local_files
+        self._implements = implements
         self._sam = SamTranslator(clock)
         self._answers = Answers(endpoint)
 
@@ -88,7 +95,7 @@ class Engine:
         if not names:
             template = parse(raw)
             check_names(template)
-            check_types(template.resources, None)
+            check_types(template.resources, None, self._implements)
         capabilities, reason = needed_capabilities(raw, names)
         metadata = raw.get("Metadata")
         resources = [
@@ -190,9 +197,9 @@ class Engine:
         if missing:
             raise TemplateError(f"Parameters: [{', '.join(missing)}] must have values")
         deployment = await OpenDeployment.open(self._cloud, stack, template, values)
-        check_types(template.resources, deployment.resources.keys())
+        check_types(template.resources, deployment.resources.keys(), self._implements)
         check_attributes(template, deployment.resources.keys())
-        await self._refuse_lacking(deployment)
+        await self._refuse_lacking(template, deployment)
         check_rules(template, deployment.evaluator)
         capabilities, _ = needed_capabilities(processed, names)
         return Prepared(
@@ -205,15 +212,18 @@ class Engine:
             types=tuple(resource.type for resource in deployment.resources.values()),
         )
 
-    @staticmethod
-    async def _refuse_lacking(deployment: OpenDeployment) -> None:
+    async def _refuse_lacking(self, template: Template, deployment: OpenDeployment) -> None:
         """Refuse, before anything is created, what resource types say that they lack."""
         for name, declared in deployment.resources.items():
             kind = _type(declared.type)
-            if type(kind).lacks is ResourceType.lacks:
+            missing = {each for each, call in kind.needed_by.items() if not self._implements(kind.service, call)}
+            refused = (kind.lacking | missing) & template.resources[name].properties.keys()
+            if not refused and type(kind).lacks is ResourceType.lacks:
                 continue
-            lacked = kind.lacks(await deployment.preview(name, {}))
-            if lacked is not None:
+            properties = await deployment.preview(name, {})
+            asked = [each for each in sorted(refused) if properties.get(each) not in (None, kind.defaults.get(each))]
+            lacked = ", ".join(asked) or kind.lacks(properties)
+            if lacked:
                 raise UnsupportedError(f"Fogbank does not implement {lacked} ({declared.type}, resource {name})")
 
     async def _resolved(

@@ -382,7 +382,7 @@ def _resource(name: str, body: Any) -> ResourceDeclaration:
 
 
 def _refuse_policies(name: str, kind: str, body: Mapping[str, Any]) -> None:
-    """Refuse creation and update policies, but for an alias that CodeDeploy moves: all at once is as CloudFormation does."""
+    """Refuse creation and update policies, but for an alias that CodeDeploy moves without hooks."""
     if "CreationPolicy" in body:
         raise UnsupportedError(f"Fogbank does not implement CreationPolicy, which resource {name} declares")
     policy = body.get("UpdatePolicy")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from fogbank.services.cloudformation.engine import DeploymentError
@@ -26,16 +26,23 @@ def is_known(type_name: str) -> bool:
     return (_CUSTOM if is_custom(type_name) else type_name) in RESOURCE_TYPES
 
 
-def check_types(resources: Mapping[str, ResourceDeclaration], present: Collection[str] | None) -> None:
+def check_types(
+    resources: Mapping[str, ResourceDeclaration],
+    present: Collection[str] | None,
+    implements: Callable[[str, str], bool],
+) -> None:
     """Raise one error that names every type that cannot be created.
 
     A type that AWS has and Fogbank lacks counts only where its resource is `present` (its condition holds).
+    `implements` says whether a service has an operation.
     """
     unknown: set[str] = set()
     lacking: set[str] = set()
     for name, resource in resources.items():
         if is_known(resource.type):
-            continue
+            kind = RESOURCE_TYPES.get(resource.type)
+            if kind is None or all(implements(kind.service, operation) for operation in kind.needs):
+                continue
         if resource.type in type_names() or is_custom(resource.type):
             if present is None or name in present:
                 lacking.add(resource.type)

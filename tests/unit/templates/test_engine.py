@@ -200,11 +200,36 @@ async def test_properties_that_do_not_fit_fail_their_resource(engine: Engine) ->
         await deployment.properties("Q", {})
 
 
-async def test_properties_that_fogbank_lacks_fail_their_resource_by_name(engine: Engine) -> None:
+async def test_properties_that_fogbank_lacks_are_named_before_anything_is_created(engine: Engine) -> None:
     text = "Resources: {G: {Type: 'AWS::Logs::LogGroup', Properties: {FieldIndexPolicies: []}}}"
-    deployment = await opened(engine, text)
-    with pytest.raises(ApiError, match="Fogbank does not implement FieldIndexPolicies of AWS::Logs::LogGroup"):
-        await deployment.properties("G", {})
+    with pytest.raises(ApiError, match=r"does not implement FieldIndexPolicies \(AWS::Logs::LogGroup, resource G\)"):
+        await prepare(engine, text)
+
+
+async def test_what_a_service_lacks_is_named_before_anything_is_created() -> None:
+    engine = Engine(RecordingCloud(), SystemClock(), implements=lambda service, _: service != "lambda")
+    function = "Code: {ZipFile: x}, Handler: a.b, Runtime: python3.12, Role: r"
+    text = "Resources: {F: {Type: 'AWS::Lambda::Function', Properties: {%s, RecursiveLoop: %s}}}"
+    await prepare(engine, text % (function, "Terminate"))  # what holds anyway
+    with pytest.raises(ApiError, match=r"does not implement RecursiveLoop \(AWS::Lambda::Function, resource F\)"):
+        await prepare(engine, text % (function, "Allow"))
+    url = "Resources: {U: {Type: 'AWS::Lambda::Url', Properties: {TargetFunctionArn: f, AuthType: NONE}}}"
+    with pytest.raises(ApiError, match=r"Fogbank does not implement AWS::Lambda::Url yet"):
+        await prepare(engine, url)
+
+
+async def test_aliases_may_be_moved_all_at_once_and_not_little_by_little(engine: Engine) -> None:
+    text = """
+Parameters: {How: {Type: String, Default: LambdaAllAtOnce}}
+Resources:
+  A: {Type: AWS::CodeDeploy::Application, Properties: {ComputePlatform: Lambda}}
+  G:
+    Type: AWS::CodeDeploy::DeploymentGroup
+    Properties: {ApplicationName: !Ref A, ServiceRoleArn: r, DeploymentConfigName: !Sub 'CodeDeployDefault.${How}'}
+"""
+    await prepare(engine, text)
+    with pytest.raises(ApiError, match=r"does not implement deployments by CodeDeployDefault\.LambdaCanary10"):
+        await prepare(engine, text.replace("LambdaAllAtOnce", "LambdaCanary10Percent5Minutes"))
 
 
 async def test_dynamic_references_are_resolved(engine: Engine, recorder: RecordingCloud) -> None:

@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from fogbank.core.call import Reply
 from fogbank.core.errors import InvalidParameterError
@@ -32,6 +32,11 @@ class Table(ResourceType):
     taken = frozenset({"ResourceInUseException"})
     replaced_by = frozenset({"KeySchema", "LocalSecondaryIndexes"})
     lacking = frozenset({"ImportSourceSpecification"})
+    needed_by: ClassVar[Mapping[str, str]] = {
+        "ContributorInsightsSpecification": "UpdateContributorInsights",
+        "KinesisStreamSpecification": "EnableKinesisStreamingDestination",
+    }
+    defaults: ClassVar[Mapping[str, Any]] = {"ContributorInsightsSpecification": {"Enabled": False}}
 
     async def make(self, work: Work) -> Standing:
         properties = work.properties
@@ -130,7 +135,7 @@ class Table(ResourceType):
             await work.call("UpdateContinuousBackups", {**table, "PointInTimeRecoverySpecification": wanted})
         if work.previous and work.changed("ResourcePolicy"):
             await self._change_policy(work)
-        if work.changed("ContributorInsightsSpecification"):
+        if self.differs(work, "ContributorInsightsSpecification"):
             wanted = work.properties.get("ContributorInsightsSpecification") or {}
             action = "ENABLE" if wanted.get("Enabled") else "DISABLE"
             request = {**table, "ContributorInsightsAction": action, "ContributorInsightsMode": wanted.get("Mode")}

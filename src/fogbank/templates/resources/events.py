@@ -211,6 +211,7 @@ class Connection(ResourceType):
     """How to sign in to an HTTP endpoint; `Ref` gives its name."""
 
     type = "AWS::Events::Connection"
+    needs = ("CreateConnection",)
     service = "events"
     name = Name("Name", 64)
     attributes = ("Arn", "ArnForPolicy", "SecretArn")
@@ -245,6 +246,7 @@ class ApiDestination(ResourceType):
     """An HTTP endpoint as a target; `Ref` gives its name."""
 
     type = "AWS::Events::ApiDestination"
+    needs = ("CreateApiDestination",)
     service = "events"
     name = Name("Name", 64)
     attributes = ("Arn", "ArnForPolicy")

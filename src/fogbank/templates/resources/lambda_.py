@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from fogbank.core.call import Reply
 from fogbank.core.errors import ApiError, InvalidParameterError
@@ -53,6 +53,14 @@ class Function(ResourceType):
     name = Name("FunctionName", 64)
     attributes = ("Arn", "SnapStartResponse", "SnapStartResponse.ApplyOn", "SnapStartResponse.OptimizationStatus")
     lacking = frozenset({"FunctionScalingConfig", "PublishToLatestPublished", "TenancyConfig"})
+    needed_by: ClassVar[Mapping[str, str]] = {
+        "RecursiveLoop": "PutFunctionRecursionConfig",
+        "RuntimeManagementConfig": "PutRuntimeManagementConfig",
+    }
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "RecursiveLoop": "Terminate",
+        "RuntimeManagementConfig": {"UpdateRuntimeOn": "Auto"},
+    }
 
     async def make(self, work: Work) -> Standing:
         request: dict[str, Any] = {
@@ -108,10 +116,10 @@ class Function(ResourceType):
                 await work.call("DeleteFunctionConcurrency", function)
             else:
                 await work.call("PutFunctionConcurrency", {**function, "ReservedConcurrentExecutions": reserved})
-        if work.changed("RecursiveLoop"):
+        if self.differs(work, "RecursiveLoop"):
             loop = work.properties.get("RecursiveLoop", "Terminate")
             await work.call("PutFunctionRecursionConfig", {**function, "RecursiveLoop": loop})
-        if work.changed("RuntimeManagementConfig"):
+        if self.differs(work, "RuntimeManagementConfig"):
             management = work.properties.get("RuntimeManagementConfig", {"UpdateRuntimeOn": "Auto"})
             await work.call("PutRuntimeManagementConfig", {**function, **management})
         if work.previous and work.changed("CodeSigningConfigArn"):
@@ -194,6 +202,11 @@ class Version(ResourceType):
     service = "lambda"
     attributes = ("FunctionArn", "Version")
     lacking = frozenset({"FunctionScalingConfig"})
+    needed_by: ClassVar[Mapping[str, str]] = {
+        "RuntimePolicy": "PutRuntimeManagementConfig",
+        "ProvisionedConcurrencyConfig": "PutProvisionedConcurrencyConfig",
+    }
+    defaults: ClassVar[Mapping[str, Any]] = {"RuntimePolicy": {"UpdateRuntimeOn": "Auto"}}
 
     async def make(self, work: Work) -> Standing:
         reply = await work.call("PublishVersion", work.take("FunctionName", "CodeSha256", "Description"))
@@ -202,7 +215,7 @@ class Version(ResourceType):
             arn = f"{arn}:{version}"
         function = {"FunctionName": work.properties["FunctionName"], "Qualifier": version}
         policy = work.properties.get("RuntimePolicy")
-        if policy is not None:
+        if policy is not None and self.differs(work, "RuntimePolicy"):
             await work.call("PutRuntimeManagementConfig", {**function, **policy})
         provisioned = work.properties.get("ProvisionedConcurrencyConfig")
         if provisioned is not None:
@@ -235,6 +248,7 @@ class Alias(ResourceType):
     type = "AWS::Lambda::Alias"
     service = "lambda"
     attributes = ("AliasArn",)
+    needed_by: ClassVar[Mapping[str, str]] = {"ProvisionedConcurrencyConfig": "PutProvisionedConcurrencyConfig"}
 
     @staticmethod
     def _key(work: Work) -> dict[str, Any]:
@@ -465,6 +479,7 @@ class Url(ResourceType):
     """A function's URL; `Ref` gives the function's ARN."""
 
     type = "AWS::Lambda::Url"
+    needs = ("CreateFunctionUrlConfig",)
     service = "lambda"
     attributes = ("FunctionArn", "FunctionUrl")
 

@@ -5,7 +5,8 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/A
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from fogbank.services.cloudformation.engine import Standing
 from fogbank.templates.resources.resource_type import Name, ResourceType, Work, json_text, lower_first
@@ -22,6 +23,10 @@ class LogGroup(ResourceType):
     attributes = ("Arn",)
     taken = _TAKEN
     lacking = frozenset({"BearerTokenAuthenticationEnabled", "FieldIndexPolicies", "ResourcePolicyDocument"})
+    needed_by: ClassVar[Mapping[str, str]] = {
+        "DataProtectionPolicy": "PutDataProtectionPolicy",
+        "KmsKeyId": "AssociateKmsKey",
+    }
 
     async def make(self, work: Work) -> Standing:
         properties = work.properties

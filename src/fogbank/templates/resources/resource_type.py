@@ -173,6 +173,17 @@ class ResourceType:
     """Properties whose change replaces the resource beside those that the schema names."""
     lacking: ClassVar[frozenset[str]] = frozenset()
     """Properties that AWS has and Fogbank refuses, by name."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Operations without which the type is as good as unknown, where its service may lack them."""
+    needed_by: ClassVar[Mapping[str, str]] = {}
+    """Operations that single properties need, where the service may lack them."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """What those properties are when nothing is said: to say it asks for nothing."""
+
+    def differs(self, work: Work, name: str) -> bool:
+        """Whether a property with a default is other than before."""
+        default = self.defaults[name]
+        return bool(work.properties.get(name, default) != work.previous.get(name, default))
 
     def lacks(self, properties: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - most types take whatever fits
         """What these properties ask for that Fogbank lacks, told before anything is created; `None` if nothing."""
