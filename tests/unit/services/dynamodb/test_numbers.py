@@ -111,7 +111,7 @@ def test_sums_keep_decimals_exactly() -> None:
 def test_a_sum_out_of_range_is_refused() -> None:
     with pytest.raises(numbers.NumberError, match="Number overflow"):
         numbers.add("9" * 38 + "0" * 88, "1" + "0" * 125)
-    with pytest.raises(numbers.NumberError, match="more than 38 significant digits"):
+    with pytest.raises(numbers.NumberError, match="Number overflow"):
         numbers.add("1" + "0" * 40, "1")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fogbank.core.errors import ValidationError
 from fogbank.services.dynamodb._expressions import legacy
@@ -97,7 +97,7 @@ def query(request: Given) -> ReadPlan:
     condition_of_keys = None
     if "KeyConditionExpression" in request:
         condition_of_keys = KeyCondition(request["KeyConditionExpression"], placeholders)
-    plan = _plan(request, placeholders, filtered, wanted, start)
+    filtered, wanted = _by_expressions(request, placeholders, filtered, wanted)
     if condition_of_keys is not None:
         tests = condition_of_keys.tests()
     if tests is None:
@@ -105,7 +105,7 @@ def query(request: Given) -> ReadPlan:
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
     placeholders.check_used()
-    return replace(plan, tests=tests)
+    return _plan(request, placeholders, tests, filtered, wanted, start)
 
 
 def scan(request: Given) -> ReadPlan:
@@ -116,9 +116,9 @@ def scan(request: Given) -> ReadPlan:
     _check_select(request)
     _check_segments(request)
     placeholders = placeholders_of(request)
-    plan = _plan(request, placeholders, filtered, wanted, start)
+    filtered, wanted = _by_expressions(request, placeholders, filtered, wanted)
     placeholders.check_used()
-    return plan
+    return _plan(request, placeholders, None, filtered, wanted, start)
 
 
 def _legacy(request: Given, parameter: str) -> tuple[CompiledCondition | None, Projection | None]:
@@ -142,20 +142,28 @@ def _start_key(request: Given) -> Item | None:
         raise ValidationError(f"{BAD_START}: {message}" if message in _START_FAULTS else message) from None
 
 
-def _plan(
-    request: Given,
-    placeholders: Placeholders,
-    found: CompiledCondition | None,
-    wanted: Projection | None,
-    start: Item | None,
-) -> ReadPlan:
+def _by_expressions(
+    request: Given, placeholders: Placeholders, found: CompiledCondition | None, wanted: Projection | None
+) -> tuple[CompiledCondition | None, Projection | None]:
+    """The filter and the selection, by expressions if they are given."""
     if "FilterExpression" in request:
         found = condition(Kind.FILTER, request["FilterExpression"], placeholders)
     if "ProjectionExpression" in request:
         wanted = projection(request["ProjectionExpression"], placeholders)
+    return found, wanted
+
+
+def _plan(
+    request: Given,
+    placeholders: Placeholders,
+    tests: tuple[KeyTest, ...] | None,
+    found: CompiledCondition | None,
+    wanted: Projection | None,
+    start: Item | None,
+) -> ReadPlan:
     return ReadPlan(
         index=request.get("IndexName"),
-        tests=None,
+        tests=tests,
         filter=found,
         values=placeholders.values,
         projection=wanted,

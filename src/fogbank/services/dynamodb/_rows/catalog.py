@@ -134,6 +134,8 @@ def check_length(reference: str) -> None:
 
 async def table_of_arn(catalog: Catalog, tx: Tx, scope: Scope, resource: str) -> Table:
     """The table of a `ResourceArn` parameter."""
+    if not resource.startswith("arn:"):
+        raise ValidationError(f"ARNs must start with 'arn:': {resource}")
     try:
         arn = Arn.parse(resource)
     except MalformedArnError:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal
 
+OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+TOO_PRECISE = "Attempting to store more than 38 significant digits in a Number"
 MAX_DIGITS = 38
 MAX_EXPONENT = 125
 MIN_EXPONENT = -130
@@ -43,11 +45,11 @@ def canonical(text: str) -> str:
     if not significant:
         return "0"
     if point - 1 > MAX_EXPONENT:
-        raise NumberError("Number overflow. Attempting to store a number with magnitude larger than supported range")
+        raise NumberError(OVERFLOW)
     if point - 1 < MIN_EXPONENT:
         raise NumberError("Number underflow. Attempting to store a number with magnitude smaller than supported range")
     if len(significant) > MAX_DIGITS:
-        raise NumberError("Attempting to store more than 38 significant digits in a Number")
+        raise NumberError(TOO_PRECISE)
     return ("-" if sign == "-" else "") + _plain(significant, point)
 
 
@@ -70,12 +72,20 @@ def _plain(digits: str, point: int) -> str:
 
 def add(left: str, right: str) -> str:
     """The exact sum of two canonical numbers, canonical; `NumberError` if it is out of range."""
-    return canonical(str(_EXACT.add(Decimal(left), Decimal(right))))
+    return _result(_EXACT.add(Decimal(left), Decimal(right)))
 
 
 def subtract(left: str, right: str) -> str:
     """The exact difference of two canonical numbers, canonical; `NumberError` if it is out of range."""
-    return canonical(str(_EXACT.subtract(Decimal(left), Decimal(right))))
+    return _result(_EXACT.subtract(Decimal(left), Decimal(right)))
+
+
+def _result(value: Decimal) -> str:
+    """DynamoDB says of a result with too many digits that it is too large."""
+    try:
+        return canonical(str(value))
+    except NumberError as error:
+        raise NumberError(OVERFLOW if str(error) == TOO_PRECISE else str(error)) from None
 
 
 def size(number: str) -> int:
