@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,9 +184,21 @@ def test_send_to_a_queue_that_is_not_there_names_those_that_are(fogbank: Fogbank
 # -- logs -----------------------------------------------------------------------------------------------------------
 
 
+def until_logged(server: ServerProcess, group: str, text: str) -> None:
+    """Wait for a line: a function's lines are written a moment after it has answered."""
+    logs = server.client("logs")
+    deadline = time.monotonic() + 30
+    while True:
+        assert time.monotonic() < deadline
+        with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+            if logs.filter_log_events(logGroupName=group, filterPattern=text)["events"]:
+                return
+
+
 def test_logs_shows_what_a_function_printed(fogbank: Fogbank, server: ServerProcess) -> None:
     make_function(server, "echo", ECHO)
     fogbank("invoke", "echo", '{"n": 1}')
+    until_logged(server, "/aws/lambda/echo", "REPORT")
     printed = fogbank("logs", "echo")
     assert printed.code == 0
     assert "saw {'n': 1}" in printed.out

@@ -157,9 +157,15 @@ async def test_concurrent_events_get_environments_of_their_own(runtime: Runtime,
     assert len(set(pids)) == 3
 
 
-async def test_past_the_limit_events_are_refused(runtime: Runtime, make: Make) -> None:
-    version = make("import time\ndef handler(event, context):\n    time.sleep(0.3)\n")
-    outcomes = await asyncio.gather(*(runtime.invoke(version, event()) for _ in range(10)), return_exceptions=True)
+async def test_past_the_limit_events_are_refused(runtime: Runtime, make: Make, tmp_path: Path) -> None:
+    """Every environment is held until those past the limit have been refused: none can be freed for them."""
+    gate = tmp_path / "gate"
+    source = "import os, time\ndef handler(event, context):\n    while not os.path.exists(event): time.sleep(0.01)\n"
+    version = make(source)
+    tasks = [asyncio.ensure_future(runtime.invoke(version, event(str(gate)))) for _ in range(10)]
+    await until(lambda: sum(task.done() for task in tasks) >= 2)
+    gate.touch()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, EnvironmentLimitError)]
     assert len(refused) == 2
 

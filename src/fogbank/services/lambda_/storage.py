@@ -94,6 +94,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (uuid) DO UPDATE SET name = excluded.name, qualifier = excluded.qualifier, enabled = excluded.enabled,
     settings = excluded.settings, tags = excluded.tags, modified = excluded.modified
 """
+FIND_CHECKPOINT = "SELECT sequence, iterator, result FROM lambda_checkpoints WHERE uuid = $1"
+PUT_CHECKPOINT = """
+INSERT INTO lambda_checkpoints (uuid, sequence, iterator, result) VALUES ($1, $2, $3, $4)
+ON CONFLICT (uuid) DO UPDATE SET sequence = excluded.sequence, iterator = excluded.iterator, result = excluded.result
+"""
+PUT_RESULT = "UPDATE lambda_checkpoints SET result = $2 WHERE uuid = $1"
 _LAYER = "name, number, digest, size, config, created"
 FIND_LAYER = f"SELECT {_LAYER} FROM lambda_layers WHERE {_KEY} AND number = $4 AND deleted = 0"  # noqa: S608
 LAST_LAYER = "SELECT COALESCE(MAX(number), 0) FROM lambda_layers WHERE " + _KEY  # noqa: S608
@@ -148,6 +154,15 @@ class SourceMapping:
     def arn(self) -> str:
         """The mapping's ARN."""
         return self.function.scope.arn("lambda", f"event-source-mapping:{self.uuid}")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a mapping has read its stream: see the migration. `result` is LastProcessingResult."""
+
+    sequence: str = ""
+    iterator: str = ""
+    result: str = "OK"
 
 
 def _key(ref: FunctionRef) -> tuple[str, str, str]:
@@ -411,6 +426,23 @@ async def put_mapping(tx: Tx, mapping: SourceMapping) -> None:
 async def delete_mapping(tx: Tx, uuid: str) -> None:
     """Remove a mapping."""
     await tx.execute("DELETE FROM lambda_mappings WHERE uuid = $1", uuid)
+    await tx.execute("DELETE FROM lambda_checkpoints WHERE uuid = $1", uuid)
+
+
+async def find_checkpoint(tx: Tx, uuid: str) -> Checkpoint:
+    """How far a mapping has read its stream."""
+    row = await tx.fetch_one(FIND_CHECKPOINT, uuid)
+    return Checkpoint(result="No records processed") if row is None else Checkpoint(*row)
+
+
+async def put_checkpoint(tx: Tx, uuid: str, checkpoint: Checkpoint) -> None:
+    """Set it."""
+    await tx.execute(PUT_CHECKPOINT, uuid, checkpoint.sequence, checkpoint.iterator, checkpoint.result)
+
+
+async def put_result(tx: Tx, uuid: str, result: str) -> None:
+    """Set what came of the last attempt; the place stays."""
+    await tx.execute(PUT_RESULT, uuid, result)
 
 
 # -- layers -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What Lambda does on its own: it polls the queues of event source mappings.
+"""What Lambda does on its own: it polls the sources of event source mappings. Streams are in `_stream_poller`; queues:
 
 One poller for each enabled mapping: a receiver that long-polls, and batches that run beside each other.
 
@@ -26,7 +26,9 @@ from fogbank.core.patterns import compile_pattern
 from fogbank.core.trace import Trace
 from fogbank.runtime import Event, Outcome
 from fogbank.services.lambda_ import _sqs_events
+from fogbank.services.lambda_._polling import SourcePoller
 from fogbank.services.lambda_._sqs_events import Received
+from fogbank.services.lambda_._stream_poller import StreamPoller
 from fogbank.services.lambda_.errors import LambdaError, TooManyRequestsError
 
 if TYPE_CHECKING:
@@ -42,7 +44,6 @@ WAIT = 20
 MAX_EVENT = 6 * 1024 * 1024
 _PER_RECEIVE = 10
 _RECORD_OVERHEAD = 600
-_LONGEST_BACKOFF = 30.0
 _STOP_GRACE = 0.2
 """Seconds that a receive may take to finish when the poller stops; one that waits for messages is cancelled."""
 
@@ -52,15 +53,11 @@ def queue_url(source: Arn) -> str:
     return f"https://sqs.{source.region}.amazonaws.com/{source.account}/{source.resource}"
 
 
-class Poller(Actor):
+class Poller(SourcePoller):
     """Polls one mapping's queue."""
 
     def __init__(self, kit: Kit, runner: Runner, mapping: SourceMapping) -> None:
-        super().__init__()
-        self.mapping = mapping
-        self._kit = kit
-        self._runner = runner
-        self._source = Arn.parse(mapping.source)
+        super().__init__(kit, runner, mapping)
         settings = mapping.settings
         self._size: int = settings["BatchSize"]
         self._window = float(settings["MaximumBatchingWindowInSeconds"])
@@ -90,25 +87,16 @@ class Poller(Actor):
             await asyncio.wait(set(self._batches), timeout=self._kit.config.stop_timeout)
 
     def abandon(self) -> None:
-        """Have the next `stop` wait for nothing: everything was reset."""
+        """See `SourcePoller.abandon`."""
         for task in (self._receiving, *self._batches):
             if task is not None:
                 task.cancel()
 
-    async def _run(self) -> None:
-        backoff = 1.0
+    async def _poll(self) -> None:
+        await self._learn_queue()
         while self.running:
-            try:
-                await self._learn_queue()
-                while self.running:
-                    await self._next()
-                    backoff = 1.0
-            except ApiError as error:
-                _log.warning("cannot poll %s: %s; trying again in %d s", self._source, error, backoff)
-            except Exception:  # noqa: BLE001 - the poller's supervisor: a mapping that says it is enabled polls
-                _log.exception("polling %s failed; trying again in %d s", self._source, backoff)
-            await self._kit.clock.sleep(backoff)
-            backoff = min(backoff * 2, _LONGEST_BACKOFF)
+            await self._next()
+            self._went_well()
 
     async def _learn_queue(self) -> None:
         reply = await self._queue("GetQueueAttributes", {"AttributeNames": ["VisibilityTimeout"]})
@@ -234,7 +222,7 @@ class Pollers(Actor):
         super().__init__()
         self._kit = kit
         self._runner = runner
-        self._pollers: dict[str, Poller] = {}
+        self._pollers: dict[str, SourcePoller] = {}
         self._changing: dict[str, asyncio.Lock] = {}
 
     def apply(self, mapping: SourceMapping) -> None:
@@ -258,6 +246,10 @@ class Pollers(Actor):
         pollers, self._pollers = self._pollers, {}
         await asyncio.gather(*(poller.stop() for poller in pollers.values()))
 
+    def _poller(self, mapping: SourceMapping) -> SourcePoller:
+        kind = Poller if Arn.parse(mapping.source).service == "sqs" else StreamPoller
+        return kind(self._kit, self._runner, mapping)
+
     async def _replace(self, uuid: str, mapping: SourceMapping | None) -> None:
         lock = self._changing.setdefault(uuid, asyncio.Lock())
         async with lock:
@@ -265,7 +257,7 @@ class Pollers(Actor):
             if poller is not None:
                 await poller.stop()
             if mapping is not None and self.running:
-                poller = Poller(self._kit, self._runner, mapping)
+                poller = self._poller(mapping)
                 self._pollers[uuid] = poller
                 await poller.start()
             else:

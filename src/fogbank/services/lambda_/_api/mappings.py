@@ -1,9 +1,9 @@
-"""Event source mappings: queues whose messages a function gets.
+"""Event source mappings: queues and streams of tables whose messages and records a function gets.
 
     Creating ──▶ Enabled ◀──Enabling── Disabled        (answers of the operations show the state on the way,
                     └──Disabling──▶ Disabled             the next Get the one at its end; Deleting ends in none)
 
-Sources other than SQS come later and are refused by name.
+Other sources come later and are refused by name.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from fogbank.services.lambda_ import _rules
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.base import LambdaBase, marker_of, need_version, next_marker
 from fogbank.services.lambda_._names import FunctionRef, parse_function
+from fogbank.services.lambda_._stream_rules import LATEST, stream_settings
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
     InvalidParameterValueError,
@@ -27,7 +28,7 @@ from fogbank.services.lambda_.errors import (
     ResourceNotFoundError,
 )
 from fogbank.services.lambda_.model import DEFAULT_TIMEOUT, Version
-from fogbank.services.lambda_.storage import SourceMapping
+from fogbank.services.lambda_.storage import Checkpoint, SourceMapping
 from fogbank.services.lambda_.worker import Pollers, queue_url
 from fogbank.storage import Tx
 
@@ -66,7 +67,6 @@ _KEPT = (
 )
 _OTHER_SOURCES = {
     "kinesis": "Kinesis streams",
-    "dynamodb": "DynamoDB streams",
     "kafka": "Kafka clusters",
     "mq": "Amazon MQ brokers",
     "rds": "DocumentDB clusters",
@@ -87,7 +87,7 @@ class Mappings(LambdaBase):
         settings = _settings(given, {}, source)
         _rules.check_tags(given.get("Tags", {}), by_service=bool(call.principal.service))
         version = await self.kit.storage.read(lambda tx: _need(tx, ref))
-        await self._check_queue(call, source, version)
+        checkpoint = await self._check_source(call, source, version, settings)
         made = SourceMapping(
             uuid=self.kit.ids.uuid(),
             function=ref,
@@ -107,10 +107,35 @@ class Mappings(LambdaBase):
                     f"already exists. Please update or delete the existing mapping with UUID {known.uuid}"
                 )
             await rows.put_mapping(tx, made)
+            if checkpoint is not None:
+                await rows.put_checkpoint(tx, made.uuid, checkpoint)
             tx.after_commit(lambda: self._pollers.apply(made))
 
         await self.kit.storage.transact(body)
-        return _shown(made, "Creating")
+        return _shown(made, checkpoint or Checkpoint(), "Creating")
+
+    async def _check_source(
+        self, call: Call, source: Arn, version: Version, settings: dict[str, Any]
+    ) -> Checkpoint | None:
+        """The source must be there; where a stream's reading begins. Notes since when, if only the latest is wanted."""
+        if source.service == "sqs":
+            await self._check_queue(call, source, version)
+            return None
+        try:
+            described = await self._stream(call, source, "DescribeStream")
+        except ApiError as error:
+            raise InvalidParameterValueError(f"Stream not found: {source}") from error
+        iterator = ""
+        if settings["StartingPosition"] == LATEST:
+            settings["Since"] = float(int(self.kit.clock.time()))
+            shard = described["StreamDescription"]["Shards"][0]["ShardId"]
+            found = await self._stream(call, source, "GetShardIterator", ShardId=shard, ShardIteratorType=LATEST)
+            iterator = found["ShardIterator"]
+        return Checkpoint(iterator=iterator, result="No records processed")
+
+    async def _stream(self, call: Call, source: Arn, operation: str, **more: Any) -> Reply:
+        request = {"StreamArn": str(source), **more}
+        return await self.kit.cloud.call(source.scope, "dynamodbstreams", operation, request, trace=call.trace)
 
     async def _check_queue(self, call: Call, source: Arn, version: Version) -> None:
         """The queue must be there, and keep messages from others for as long as the function may take."""
@@ -137,7 +162,7 @@ class Mappings(LambdaBase):
         ref = parse_function(call.scope, given["FunctionName"]) if given.get("FunctionName") else None
         now = self.kit.clock.millis()
 
-        async def body(tx: Tx) -> tuple[SourceMapping, SourceMapping]:
+        async def body(tx: Tx) -> tuple[SourceMapping, SourceMapping, Checkpoint]:
             known = await _need_mapping(tx, call, given["UUID"])
             if ref is not None:
                 await _need(tx, ref)
@@ -151,18 +176,22 @@ class Mappings(LambdaBase):
             )
             await rows.put_mapping(tx, changed)
             tx.after_commit(lambda: self._pollers.apply(changed))
-            return known, changed
+            return known, changed, await rows.find_checkpoint(tx, known.uuid)
 
-        known, changed = await self.kit.storage.transact(body)
+        known, changed, checkpoint = await self.kit.storage.transact(body)
         state = "Updating"
         if known.enabled != changed.enabled:
             state = "Enabling" if changed.enabled else "Disabling"
-        return _shown(changed, state)
+        return _shown(changed, checkpoint, state)
 
     async def get_event_source_mapping(self, call: Call, request: GetEventSourceMappingRequestTypeDef) -> Reply:
         """GetEventSourceMapping."""
-        found = await self.kit.storage.read(lambda tx: _need_mapping(tx, call, request["UUID"]))
-        return _shown(found)
+
+        async def body(tx: Tx) -> Reply:
+            found = await _need_mapping(tx, call, request["UUID"])
+            return _shown(found, await rows.find_checkpoint(tx, found.uuid))
+
+        return await self.kit.storage.read(body)
 
     async def list_event_source_mappings(self, call: Call, request: ListEventSourceMappingsRequestTypeDef) -> Reply:
         """ListEventSourceMappings: all, or those of a source or a function."""
@@ -171,8 +200,8 @@ class Mappings(LambdaBase):
         after = marker_of(given.get("Marker"), str, "")
         ref = parse_function(call.scope, given["FunctionName"]) if given.get("FunctionName") else None
 
-        async def body(tx: Tx) -> list[SourceMapping]:
-            return await rows.list_mappings(
+        async def body(tx: Tx) -> list[tuple[SourceMapping, Checkpoint]]:
+            found = await rows.list_mappings(
                 tx,
                 call.scope,
                 source=given.get("EventSourceArn", ""),
@@ -181,24 +210,26 @@ class Mappings(LambdaBase):
                 after=after,
                 limit=limit + 1,
             )
+            return [(mapping, await rows.find_checkpoint(tx, mapping.uuid)) for mapping in found]
 
         found = await self.kit.storage.read(body)
         page = found[:limit]
         return {
-            "EventSourceMappings": [_shown(mapping) for mapping in page],
-            "NextMarker": next_marker(page[-1].uuid if page else "", more=len(found) > limit),
+            "EventSourceMappings": [_shown(mapping, checkpoint) for mapping, checkpoint in page],
+            "NextMarker": next_marker(page[-1][0].uuid if page else "", more=len(found) > limit),
         }
 
     async def delete_event_source_mapping(self, call: Call, request: DeleteEventSourceMappingRequestTypeDef) -> Reply:
         """DeleteEventSourceMapping."""
 
-        async def body(tx: Tx) -> SourceMapping:
+        async def body(tx: Tx) -> Reply:
             found = await _need_mapping(tx, call, request["UUID"])
+            shown = _shown(found, await rows.find_checkpoint(tx, found.uuid), "Deleting")
             await rows.delete_mapping(tx, found.uuid)
             tx.after_commit(lambda: self._pollers.drop(found.uuid))
-            return found
+            return shown
 
-        return _shown(await self.kit.storage.transact(body), "Deleting")
+        return await self.kit.storage.transact(body)
 
 
 async def _need(tx: Tx, ref: FunctionRef) -> Version:
@@ -224,6 +255,8 @@ def _source(given: Mapping[str, Any]) -> Arn:
         raise InvalidParameterValueError("Unrecognized event source.") from None
     if source.service in _OTHER_SOURCES:
         raise NotImplementedByFogbank(f"Fogbank does not poll {_OTHER_SOURCES[source.service]} yet")
+    if source.service == "dynamodb" and "/stream/" in source.resource:
+        return source
     if source.service != "sqs":
         raise InvalidParameterValueError(
             f"Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn {source}"
@@ -232,10 +265,14 @@ def _source(given: Mapping[str, Any]) -> Arn:
 
 
 def _settings(given: Mapping[str, Any], before: Mapping[str, Any], source: Arn) -> dict[str, Any]:
-    """The settings of a queue's mapping, checked."""
+    """The settings of a mapping, checked."""
     for name in _ABSENT:
         if given.get(name):
             raise NotImplementedByFogbank(f"Fogbank does not implement the {name} of a mapping yet")
+    if source.service == "dynamodb":
+        settings = stream_settings(given, before, source)
+        _check_filters(settings)
+        return settings
     if "StartingPosition" in given or "StartingPositionTimestamp" in given:
         raise InvalidParameterValueError("StartingPosition is not valid for SQS event sources.")
     for name in _STREAMS_ONLY:
@@ -276,8 +313,9 @@ def _check_filters(settings: dict[str, Any]) -> None:
             raise InvalidParameterValueError("Invalid filter pattern definition.") from None
 
 
-def _shown(mapping: SourceMapping, state: str | None = None) -> dict[str, Any]:
+def _shown(mapping: SourceMapping, checkpoint: Checkpoint, state: str | None = None) -> dict[str, Any]:
     """EventSourceMappingConfiguration."""
+    stream = "StartingPosition" in mapping.settings
     shown: dict[str, Any] = {
         "UUID": mapping.uuid,
         "EventSourceMappingArn": mapping.arn,
@@ -285,8 +323,11 @@ def _shown(mapping: SourceMapping, state: str | None = None) -> dict[str, Any]:
         "FunctionArn": mapping.function.qualified_arn,
         "LastModified": mapping.modified / 1000,
         "State": state or ("Enabled" if mapping.enabled else "Disabled"),
-        "StateTransitionReason": "USER_INITIATED",
+        "StateTransitionReason": "User action" if stream else "USER_INITIATED",
         "FunctionResponseTypes": [],
         **mapping.settings,
     }
+    shown.pop("Since", None)
+    if stream:
+        shown["LastProcessingResult"] = checkpoint.result
     return shown
