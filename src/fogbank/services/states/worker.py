@@ -80,6 +80,7 @@ class Runner(Actor):
         recovered = [await self._recover(record) for record in records]
         for run in filter(None, recovered):  # parents find their children: all are there before any goes on
             self._carry_out(run)
+            self._beat_all(run)
 
     def forget(self) -> None:
         """Every row was deleted."""
@@ -188,10 +189,12 @@ class Runner(Actor):
         self.feed(run, event, done)
         await done
 
-    def beat(self, run: Run, number: int) -> None:
-        """A sign of life of a task."""
-        run.execution.beat(number, self._kit.clock.millis())
-        self._carry_out(run)
+    def _beat_all(self, run: Run) -> None:
+        """After a restart: who was alive could not say so meanwhile, and gets the time for another heartbeat."""
+        now = self._kit.clock.millis()
+        for _, task in run.execution.tasks.values():
+            if task.heartbeat is not None:
+                self.feed(run, ("beat", now, task.id))
 
     async def _drain(self, run: Run) -> None:
         try:

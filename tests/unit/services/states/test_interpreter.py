@@ -112,7 +112,7 @@ def test_a_heartbeat_puts_the_deadline_off() -> None:
     resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
     execution = started({"T": task(Resource=resource, HeartbeatSeconds=5)})
     (number,) = tasks(execution)
-    execution.beat(number, NOW + 4_000)
+    execution.apply(("beat", NOW + 4_000, number))
     execution.apply(("time", NOW + 5_000, number))
     assert execution.status == "RUNNING"
     execution.apply(("time", NOW + 9_000, number))
@@ -180,6 +180,16 @@ def test_jsonata_says_which_field_gave_nothing() -> None:
     assert (execution.cause or "").endswith(
         "The JSONata expression '$gone' specified for the field 'Output/a' returned nothing (undefined)."
     )
+
+
+def test_time_and_chance_in_an_expression_are_the_executions_own() -> None:
+    expression = "[$millis(), $now(), $now('[Y]'), $random(), $shuffle([1..9]), $uuid()]"
+    outputs = {
+        started({"A": {"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}}, QueryLanguage="JSONata").output
+        for _ in range(2)
+    }
+    (output,) = outputs
+    assert json.loads(output or "null")[:3] == [NOW, "1970-01-01T00:16:40.000Z", "1970"]
 
 
 @pytest.mark.parametrize("expression", ["1/0", "[1..100000000]", "($f := function(){$f()}; $f())", "$eval('1')"])

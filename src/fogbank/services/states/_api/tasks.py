@@ -70,7 +70,7 @@ class TaskOperations(Frame):
     async def send_task_heartbeat(self, call: Call, request: SendTaskHeartbeatInputTypeDef) -> Reply:  # noqa: ARG002
         """SendTaskHeartbeat."""
         run, task = self._task(request["taskToken"])
-        self._runner.beat(run, task.id)
+        await self._runner.settle(run, ("beat", self.kit.clock.millis(), task.id))
         return {}
 
     def _task(self, token: str) -> tuple[Run, Task]:

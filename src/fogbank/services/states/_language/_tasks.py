@@ -174,7 +174,7 @@ class TaskSteps(Core):
             self.beat(number, self.now)
 
     def beat(self, number: int, now: int) -> None:
-        """A sign of life: the next one is due a heartbeat from now. Not journalled."""
+        """A sign of life: the next one is due a heartbeat from now."""
         found = self.tasks.get(number)
         if found is None or found[1].heartbeat is None:
             return

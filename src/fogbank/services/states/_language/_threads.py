@@ -24,6 +24,8 @@ class Dice:
     """An execution's own random sequence: the same again when its journal is replayed."""
 
     def __init__(self, seed: str) -> None:
+        self.now = 0
+        """The moment of the input that is applied, in milliseconds: what `$now()` gives, in a replay as before."""
         self._random = random.Random(seed)  # noqa: S311 - replayable on purpose; the seed itself is secret
 
     def uuid(self) -> str:

@@ -7,7 +7,7 @@
 An input is a tuple of its kind, the moment (milliseconds) and its values:
 
     start                       done id text           fail id error cause     submitted id text
-    taken id worker             time id                stop error cause
+    taken id worker             beat id                time id                stop error cause
 
 The same inputs give the same events, whenever: so an execution continues after a crash by applying its journal again.
 """
@@ -55,6 +55,7 @@ class Execution(TaskSteps, JoinSteps):
     def apply(self, event: Input) -> None:
         """Take an input, and go on until everything waits again."""
         kind, self.now = event[0], event[1]
+        self.dice.now = self.now
         if self.status != "RUNNING":
             return
         if kind == "start":
@@ -68,6 +69,8 @@ class Execution(TaskSteps, JoinSteps):
             self.task_submitted(event[2], event[3])
         elif kind == "taken":
             self.task_taken(event[2], event[3])
+        elif kind == "beat":
+            self.beat(event[2], event[1])
         elif kind == "time":
             self._rang(event[2])
         elif kind == "stop":

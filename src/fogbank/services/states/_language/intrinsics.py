@@ -32,7 +32,10 @@ class InvalidIntrinsicError(ValueError):
 
 
 class Randomness(Protocol):
-    """Where `States.UUID` and `States.MathRandom` draw from: an execution's own sequence."""
+    """Where `States.UUID` and `States.MathRandom` draw from: an execution's own sequence; and its own time."""
+
+    now: int
+    """Milliseconds since the epoch."""
 
     def uuid(self) -> str:
         """A version 4 UUID."""

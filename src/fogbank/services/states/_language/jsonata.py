@@ -145,6 +145,24 @@ def _pad(text: Any, width: Any, *fill: Any) -> str:
     return f"{text}{padding}" if width >= 0 else f"{padding}{text}"
 
 
+def _now(*form: Any) -> Any:
+    """`$now`: the execution's time, in a picture if one is given."""
+    return _from_millis(len(form)).evaluate(None, {"m": _source.get().now, **dict(zip("pz", form, strict=False))})
+
+
+@lru_cache(maxsize=4)
+def _from_millis(arguments: int) -> Any:
+    return jsonatapy.compile("$fromMillis(" + ", ".join(("$m", "$p", "$z")[: arguments + 1]) + ")", timeout=TIMEOUT_MS)
+
+
+def _shuffle(items: Any) -> Any:
+    mixed = list(items) if isinstance(items, list) else [items]
+    for last in range(len(mixed) - 1, 0, -1):
+        other = _source.get().between(0, last + 1)
+        mixed[last], mixed[other] = mixed[other], mixed[last]
+    return mixed
+
+
 def _no_eval(*_: Any) -> Any:
     raise ValueError("T1006: Attempted to invoke a non-function")
 
@@ -169,7 +187,14 @@ class Expression:
         }
         for name, function in functions.items():
             self._compiled.register(name, function)
-        overrides: Mapping[str, Callable[..., Any]] = {"random": _random, "eval": _no_eval, "pad": _pad}
+        overrides: Mapping[str, Callable[..., Any]] = {
+            "random": _random,
+            "eval": _no_eval,
+            "pad": _pad,
+            "now": _now,
+            "millis": lambda: _source.get().now,
+            "shuffle": _shuffle,
+        }
         for name, function in overrides.items():
             if f"${name}" in text:
                 self._compiled.register_override(name, function)
