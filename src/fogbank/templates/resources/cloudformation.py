@@ -1,4 +1,4 @@
-"""AWS::CloudFormation: nested stacks, custom resources, wait condition handles.
+"""AWS::CloudFormation: nested stacks, custom resources, wait condition handles; and the CDK's metadata.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_CloudFormation.html
 """
@@ -9,6 +9,7 @@ from fogbank.services.cloudformation.engine import Standing
 from fogbank.templates.resources._custom import CustomResource
 from fogbank.templates.resources._nested import NestedStack
 from fogbank.templates.resources.resource_type import ResourceType, Work
+from fogbank.templates.schema import ResourceSchema
 
 
 class WaitConditionHandle(ResourceType):
@@ -28,4 +29,21 @@ class WaitConditionHandle(ResourceType):
         """There is nothing to delete."""
 
 
-TYPES = (CustomResource, NestedStack, WaitConditionHandle)
+class CdkMetadata(ResourceType):
+    """What the CDK writes into every template: AWS counts constructs by it, and makes nothing."""
+
+    type = "AWS::CDK::Metadata"
+    service = "cloudformation"
+
+    @property
+    def schema(self) -> ResourceSchema | None:
+        return None
+
+    async def make(self, work: Work) -> Standing:
+        return Standing(work.step.token, {})
+
+    async def remove(self, work: Work) -> None:
+        """There is nothing to delete."""
+
+
+TYPES = (CdkMetadata, CustomResource, NestedStack, WaitConditionHandle)
