@@ -40,13 +40,23 @@ class UntypedParameterError(InvalidParameterValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.members.pop("Type")
+        self.members["Type"] = None  # else the gateway would fill it in
 
 
 class InvalidRequestContentError(LambdaError):
     """A payload or client context that is not JSON."""
 
     code = "InvalidRequestContentException"
+
+
+class AccessDeniedError(ApiError):
+    """It belongs to another account. Lambda says no more than that."""
+
+    code = "AccessDeniedException"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("")
 
 
 class RequestEntityTooLargeError(ApiError):

@@ -35,6 +35,12 @@ T = TypeVar("T")
 CODE_PATH = "/_fogbank/lambda/code/"
 """Where packages can be downloaded from, by digest."""
 _ALIAS_NAME = re.compile(r"(?!\d+\Z)[a-zA-Z0-9-_]+")
+_NOT_NULL = re.compile(
+    r"(at '(?:architectures|layers|routingConfig\.additionalVersionWeights)' failed to satisfy constraint: "
+    r"(?:Member|Map keys|Map value) must satisfy constraint: \[.*)\]",
+    re.DOTALL,
+)
+"""Refusals of these members, which Lambda ends as it ends no others; recorded by the LocalStack project on AWS."""
 _ENUM = re.compile(r"Member must satisfy enum value set: (\[.*\])", re.DOTALL)
 
 
@@ -65,7 +71,7 @@ class LambdaBase(Service):
                     f"Value {value} at 'runtime' failed to satisfy constraint: "
                     f"Member must satisfy enum value set: {found[1]} or be a valid ARN"
                 )
-        return ValidationError(text)
+        return ValidationError(_NOT_NULL.sub(r"\1, Member must not be null]", text))
 
 
 async def need_function(tx: Tx, ref: FunctionRef) -> Function:

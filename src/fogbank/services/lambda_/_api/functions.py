@@ -32,6 +32,7 @@ from fogbank.services.lambda_._names import (
 )
 from fogbank.services.lambda_._targets import key_of
 from fogbank.services.lambda_.errors import (
+    AccessDeniedError,
     FunctionNotFoundError,
     InvalidParameterValueError,
     ResourceConflictError,
@@ -74,6 +75,8 @@ class Functions(LambdaBase):
         given: Mapping[str, Any] = request
         ref = parse_unqualified(call.scope, request["FunctionName"])
         _rules.check_name(ref.name)
+        if ref.scope.account != call.scope.account:
+            raise AccessDeniedError
         config = _rules.merge({}, _rules.settings(given, creating=True))
         tags = request.get("Tags", {})
         _rules.check_tags(tags, by_service=bool(call.principal.service))
