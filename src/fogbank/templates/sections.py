@@ -68,6 +68,18 @@ _ALPHANUMERIC = re.compile(r"[A-Za-z0-9]{1,255}")
 _PLAIN_TYPES = frozenset(
     ["String", "Number", "List<Number>", "List<String>", "CommaDelimitedList", "AWS::SSM::Parameter::Name"]
 )
+_WITH_SNAPSHOTS = frozenset(
+    [
+        "AWS::DocDB::DBCluster",
+        "AWS::EC2::Volume",
+        "AWS::ElastiCache::CacheCluster",
+        "AWS::ElastiCache::ReplicationGroup",
+        "AWS::Neptune::DBCluster",
+        "AWS::RDS::DBCluster",
+        "AWS::RDS::DBInstance",
+        "AWS::Redshift::Cluster",
+    ]
+)
 _SSM_VALUE = "AWS::SSM::Parameter::Value<"
 _AWS_TYPES = frozenset(
     [
@@ -210,7 +222,7 @@ def parse(raw: Mapping[str, Any]) -> Template:
         resources=_resources(_section(raw, "Resources")),
         parameters=declared_parameters(raw),
         mappings=_mappings(_section(raw, "Mappings")),
-        conditions=_named("Conditions", _section(raw, "Conditions")),
+        conditions=_section(raw, "Conditions"),  # any name: published templates have ones like `Subnets&3AZCondition`
         rules=_named("Rules", _section(raw, "Rules")),
         outputs=_outputs(_section(raw, "Outputs")),
         description=raw.get("Description"),
@@ -425,7 +437,7 @@ def _policy(name: str, body: Mapping[str, Any], key: str) -> DeletionPolicy:
         raise TemplateError(f"Template format error: Every {key} member must be a string.")
     if value not in allowed:
         raise TemplateError(f"Template format error: Unrecognized {key} {value} for resource {name}")
-    if value == "Snapshot":
+    if value == "Snapshot" and body.get("Type") not in _WITH_SNAPSHOTS:
         raise TemplateError(
             f"Template error: resource type {body.get('Type')} does not support {key} Snapshot (resource {name})"
         )
