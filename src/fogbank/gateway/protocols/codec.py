@@ -47,8 +47,8 @@ class ErrorFacts:
         name = self.message_member()
         if name is not None and error.message:
             found[name] = error.message
-        if "Type" in self.shape.members:
-            found.setdefault("Type", "User" if self.sender else "Service")
+        if "Type" in self.shape.members and "Type" not in error.members:
+            found["Type"] = "User" if self.sender else "Service"
         return found
 
     def message_member(self) -> str | None:

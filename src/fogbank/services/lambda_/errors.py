@@ -40,7 +40,7 @@ class UntypedParameterError(InvalidParameterValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.members["Type"] = None  # else the gateway would fill it in
+        self.members["Type"] = None  # said to be absent: left alone, the gateway fills it in
 
 
 class InvalidRequestContentError(LambdaError):
