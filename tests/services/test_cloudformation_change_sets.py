@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -78,7 +79,11 @@ def test_a_change_set_tells_what_an_update_would_do(aws: Aws) -> None:
     assert (dead["Action"], dead["Replacement"], dead["PolicyAction"]) == ("Modify", "True", "ReplaceAndDelete")
     assert dead["Details"][0]["Target"]["RequiresRecreation"] == "Always"
     assert (queue["Action"], queue["Replacement"], queue["Scope"]) == ("Modify", "False", ["Properties"])
-    delay, redrive = queue["Details"]
+    delay, direct, redrive = queue["Details"]
+    assert (direct["ChangeSource"], direct["Evaluation"]) == ("DirectModification", "Dynamic")
+    assert json.loads(queue["BeforeContext"])["Properties"]["DelaySeconds"] == 5
+    assert json.loads(queue["AfterContext"])["Properties"]["DelaySeconds"] == 9
+    assert delay["Target"]["AttributeChangeType"] == "Modify"
     assert (delay["ChangeSource"], delay["CausingEntity"], delay["Evaluation"]) == (
         "ParameterReference",
         "Delay",
@@ -89,6 +94,7 @@ def test_a_change_set_tells_what_an_update_would_do(aws: Aws) -> None:
     assert redrive["Evaluation"] == "Dynamic"
     plain = client.describe_change_set(ChangeSetName="c", StackName="shop")["Changes"][1]["ResourceChange"]
     assert "BeforeValue" not in plain["Details"][0]["Target"]
+    assert "BeforeContext" not in plain
     client.execute_change_set(ChangeSetName="c", StackName="shop")
     assert settle(client, "shop")["StackStatus"] == "UPDATE_COMPLETE"
 

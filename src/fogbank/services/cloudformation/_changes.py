@@ -48,7 +48,10 @@ async def preview(
         declared = deployment.resources[logical_id]
         row = rows.get(logical_id)
         if row is None or row.standing is None:
-            lines.append(_line("Add", declared.logical_id, declared.type))
+            line = _line("Add", declared.logical_id, declared.type)
+            wanted = await deployment.preview(logical_id, standing)
+            line["ResourceChange"] |= {"Replacement": "True", "AfterContext": _context(wanted)}
+            lines.append(line)
             continue
         properties = await deployment.preview(logical_id, standing)
         _, comparison = aim(engine, identity, declared, properties, row.standing, "XXXXXXXXXXXX")
@@ -56,11 +59,16 @@ async def preview(
         if comparison.replacement is Replacement.REPLACE:
             del standing[logical_id]
         if comparison.replacement is not Replacement.NONE or metadata:
-            lines.append(_modification(deployment, row, comparison, metadata=metadata))
+            line = _modification(deployment, row, comparison, metadata=metadata)
+            line["ResourceChange"] |= {
+                "BeforeContext": _context(row.standing.properties), "AfterContext": _context(properties),
+            }  # fmt: skip
+            lines.append(line)
     for logical_id, row in rows.items():
         if logical_id not in deployment.resources and row.standing is not None:
             line = _line("Remove", logical_id, row.type, row.physical_id)
             line["ResourceChange"]["PolicyAction"] = "Retain" if row.retain_on_delete else "Delete"
+            line["ResourceChange"]["BeforeContext"] = _context(row.standing.properties)
             lines.append(line)
     lines.sort(key=lambda line: str(line["ResourceChange"]["LogicalResourceId"]))
     before = stack.outputs if stack is not None else ()
@@ -100,9 +108,7 @@ def _line(action: str, logical_id: str, type_name: str, physical_id: str | None 
     }
 
 
-def _modification(
-    deployment: Deployment, row: Resource, comparison: Comparison, *, metadata: bool
-) -> Mapping[str, Any]:
+def _modification(deployment: Deployment, row: Resource, comparison: Comparison, *, metadata: bool) -> dict[str, Any]:
     line = _line("Modify", row.logical_id, row.type, row.physical_id)
     change = line["ResourceChange"]
     recreating = [each for each in comparison.changes if each.recreates]
@@ -136,18 +142,22 @@ def _details(deployment: Deployment, logical_id: str, change: PropertyChange) ->
         "Path": change.path,
         "BeforeValue": _text(change.before),
         "AfterValue": _text(change.after),
+        "AttributeChangeType": "Add" if change.before is None else "Remove" if change.after is None else "Modify",
     }
     evaluation = "Dynamic" if dynamic else "Static"
     causes = deployment.causes(logical_id, change.name) or [("DirectModification", "")]
-    return [
-        {
-            "Target": target,
-            "Evaluation": evaluation,
-            "ChangeSource": source,
-            "CausingEntity": entity or None,
-        }
+    details: list[Mapping[str, Any]] = [
+        {"Target": target, "Evaluation": evaluation, "ChangeSource": source, "CausingEntity": entity or None}
         for source, entity in causes
     ]
+    if any(source == "ParameterReference" for source, _ in causes):  # the template's own text may have changed as well
+        details.append({"Target": target, "Evaluation": "Dynamic", "ChangeSource": "DirectModification"})
+    return details
+
+
+def _context(properties: Mapping[str, Any]) -> str:
+    """Properties as a change set shows them before and after."""
+    return json.dumps({"Properties": dict(properties)}, separators=(",", ":"), ensure_ascii=False)
 
 
 def _unknown(value: Any) -> bool:

@@ -276,7 +276,9 @@ def _summary(change_set: ChangeSet) -> Reply:
 def _without_values(line: Mapping[str, Any]) -> Mapping[str, Any]:
     """A change without the values before and after, which are told only to those who ask."""
     change = dict(line["ResourceChange"])
-    hidden = ("Path", "BeforeValue", "AfterValue")
+    hidden = ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")
+    for name in ("BeforeContext", "AfterContext", *(("Replacement",) if change["Action"] == "Add" else ())):
+        change.pop(name, None)
     change["Details"] = [
         {**detail, "Target": {k: v for k, v in detail["Target"].items() if k not in hidden}}
         for detail in change["Details"]
