@@ -129,7 +129,11 @@ def test_a_deleted_function_is_gone_with_its_versions(lam: Any) -> None:
         ({"Role": "role"}, "ValidationException", "1 validation error detected: Value 'role' at 'role' failed"),
         ({"MemorySize": 20_000}, "ValidationException", "1 validation error detected: Value '20000' at 'memorySize'"),
         ({"Timeout": 901}, "ValidationException", "1 validation error detected: Value '901' at 'timeout' failed"),
-        ({"FunctionName": "f" * 65}, "InvalidParameterValueException", "1 validation error detected: Value '" + "f" * 65),
+        (
+            {"FunctionName": "f" * 65},
+            "InvalidParameterValueException",
+            "1 validation error detected: Value '" + "f" * 65,
+        ),
         ({"Code": {}}, "InvalidParameterValueException", "Please provide a source for function code."),
         ({"Code": {"ZipFile": b"no"}}, "InvalidParameterValueException", "Could not unzip uploaded file."),
         (

@@ -239,7 +239,11 @@ def test_messages_for_a_function_that_is_gone_stay_in_the_queue(lam: Any, sqs: A
             "InvalidParameterValueException",
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
         ),
-        ({"StartingPosition": "LATEST"}, "InvalidParameterValueException", "StartingPosition is not valid for SQS event"),
+        (
+            {"StartingPosition": "LATEST"},
+            "InvalidParameterValueException",
+            "StartingPosition is not valid for SQS event",
+        ),
         (
             {"FilterCriteria": {"Filters": [{"Pattern": "{"}]}},
             "InvalidParameterValueException",

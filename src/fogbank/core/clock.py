@@ -153,7 +153,6 @@ class SystemClock(Clock):
             alarm.arm()
         await asyncio.sleep(0)
 
-
     async def restart(self) -> None:
         """Go back to the machine's time, for when nothing is stored that knows of a later one.
 
