@@ -120,17 +120,24 @@ class Receiver:
         width = limit
         for _ in range(_ROUNDS):
             visible = await look(width)
-            good = await self._sort_out(tx, queue, visible, now)
-            if len(good) == len(visible):
+            good, have_left = await self._sort_out(tx, queue, visible, limit, now)
+            if len(good) >= limit or not have_left:
                 return good[:limit], len(good) >= limit
             width = MAXIMUM_BATCH
         return good[:limit], True
 
-    async def _sort_out(self, tx: Tx, queue: Queue, visible: list[Message], now: int) -> list[Message]:
-        """Of visible messages those to hand out; the expired are deleted, those received too often already moved."""
+    async def _sort_out(
+        self, tx: Tx, queue: Queue, visible: list[Message], limit: int, now: int
+    ) -> tuple[list[Message], bool]:
+        """Of visible messages the first `limit` to hand out, and whether any before them left the queue.
+
+        The expired are deleted, those received too often already moved; what lies behind is not looked at.
+        """
         cutoff, redrive = now - queue.retention, queue.redrive
         good, spent, expired = [], [], []
         for message in visible:
+            if len(good) == limit:
+                break
             if message.sent_at <= cutoff:
                 expired.append(message.sequence)
             elif is_spent(message.receives, redrive):
@@ -142,13 +149,13 @@ class Receiver:
         if spent:
             target = await self._dead_letter_queue(tx, queue)
             if target is None:
-                return sorted(good + spent)
+                return sorted(good + spent), bool(expired)
             if queue.fifo:
                 await self._fifo.dead_letter(tx, target, spent, queue.arn, now)
             else:
                 await self._store.dead_letter(tx, target, [m.sequence for m in spent], queue.arn, now)
             tx.wake(target.topic)
-        return good
+        return good, bool(expired or spent)
 
     async def _dead_letter_queue(self, tx: Tx, queue: Queue) -> Queue | None:
         """Where spent messages go; `None` if that queue is gone, in which case they stay."""
