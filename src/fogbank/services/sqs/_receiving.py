@@ -134,7 +134,9 @@ class Receiver:
         The expired are deleted, those received too often already moved; what lies behind is not looked at.
         """
         cutoff, redrive = now - queue.retention, queue.redrive
-        good, spent, expired = [], [], []
+        good: list[Message] = []
+        spent: list[Message] = []
+        expired: list[int] = []
         for message in visible:
             if len(good) == limit:
                 break
