@@ -91,6 +91,7 @@ def test_invoke_prints_the_answer(fogbank: Fogbank, server: ServerProcess) -> No
     assert json.loads(printed.out) == {"echo": {"a": [1, "ü"]}}
 
 
+@pytest.mark.slow
 def test_invoke_takes_its_payload_from_a_file(fogbank: Fogbank, server: ServerProcess, tmp_path: Path) -> None:
     make_function(server, "echo", ECHO)
     (tmp_path / "event.json").write_text('{"from": "file"}')

@@ -81,6 +81,7 @@ def run() -> Iterator[Run]:
         running.end(signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_start_says_that_it_is_ready_and_stops_in_order(run: Run, tmp_path: Path, how: signal.Signals) -> None:
     """Exactly one line, and exit code 0."""
@@ -97,6 +98,7 @@ def test_start_speaks_json(run: Run, tmp_path: Path) -> None:
     assert server.end() == 0
 
 
+@pytest.mark.slow
 def test_start_says_that_its_port_is_in_use(run: Run, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -119,6 +121,7 @@ def test_start_says_that_its_data_folder_is_in_use(run: Run, tmp_path: Path) -> 
     assert "choose another --data" in text
 
 
+@pytest.mark.slow
 def test_start_says_that_its_data_folder_cannot_be_made(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     server = run("start", "--port", "0", "--data", str(tmp_path / "file" / "data"))
@@ -192,6 +195,7 @@ def test_up_starts_deploys_follows_and_deploys_again(run: Run, project: Path) ->
     assert "shop" in listed.stdout
 
 
+@pytest.mark.slow
 def test_up_uses_a_server_that_runs(run: Run, project: Path, server: ServerProcess) -> None:
     """And leaves it running."""
     up = run("up", str(project), "--endpoint", server.endpoint, "--no-logs", "--json")

@@ -188,6 +188,7 @@ class Cli:
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=100)
 
 
+@pytest.mark.slow
 def test_the_aws_cli_deploys_changes_and_deletes(server: ServerProcess, aws: Aws, tmp_path: Path) -> None:
     """`aws cloudformation deploy`: create, change, nothing to change, delete, and a second time."""
     cli, client = Cli(server, tmp_path), aws("cloudformation")

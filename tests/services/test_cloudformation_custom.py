@@ -122,6 +122,7 @@ def test_a_resource_without_a_function_fails(aws: Aws) -> None:
     assert reasons(client, "s")["C"] == "Missing required property: ServiceToken"
 
 
+@pytest.mark.slow
 def test_a_function_that_does_not_answer_fails_in_time(aws: Aws) -> None:
     client = aws("cloudformation")
     silent = template().replace(json.dumps(SOURCE), '"def handler(event, context): pass"')

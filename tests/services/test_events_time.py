@@ -99,6 +99,7 @@ class TestSchedules:
         await clock.advance(15 * MINUTE)
         assert len(await bodies(cloud, sqs, "q")) == 3
 
+    @pytest.mark.slow
     async def test_cron_runs_in_utc_and_the_constant_input_is_sent(
         self, cloud: LocalCloud, clock: VirtualClock, events: Caller, sqs: Caller
     ) -> None:
@@ -108,6 +109,7 @@ class TestSchedules:
         await clock.advance(2 * DAY)
         assert await bodies(cloud, sqs, "q") == [{"a": 1}] * 2
 
+    @pytest.mark.slow
     async def test_disabling_and_deleting_end_it_and_enabling_begins_anew(
         self, cloud: LocalCloud, clock: VirtualClock, events: Caller, sqs: Caller
     ) -> None:
@@ -275,6 +277,7 @@ class TestBuses:
 
 
 class TestArchives:
+    @pytest.mark.slow
     async def test_an_archive_keeps_what_matches_and_a_replay_sends_it_again(
         self, cloud: LocalCloud, clock: VirtualClock, events: Caller, sqs: Caller
     ) -> None:
@@ -322,6 +325,7 @@ class TestArchives:
         assert len(await bodies(cloud, sqs, "q")) == 1
         assert await bodies(cloud, sqs, "p") == []
 
+    @pytest.mark.slow
     async def test_an_archive_forgets_after_its_retention(
         self, cloud: LocalCloud, clock: VirtualClock, events: Caller
     ) -> None:

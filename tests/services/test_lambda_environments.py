@@ -453,6 +453,7 @@ def handler(event, context):
     assert any("Max Memory Used: 128 MB" in line for line in lines(runtime))
 
 
+@pytest.mark.slow
 async def test_an_init_phase_that_takes_too_long_is_repeated_within_the_timeout(tmp_path: Path, make: Make) -> None:
     runtime = Runtime(Config(data=tmp_path / "data"), SystemClock(), IDS, init_timeout=0.3)
     runtime.sink = Lines()
@@ -726,6 +727,7 @@ def processes_of(data: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 async def test_mixed_invocations_leave_no_process_no_descriptor_and_no_file(tmp_path: Path, make: Make) -> None:
     await leaves_nothing(tmp_path, make, 60)
 

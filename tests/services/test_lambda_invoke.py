@@ -129,6 +129,7 @@ def test_every_form_of_a_name_runs_it(lam: Any) -> None:
         assert json.loads(lam.invoke(FunctionName=name, Payload=b"1")["Payload"].read()) == 1
 
 
+@pytest.mark.slow
 def test_reserved_concurrency_throttles(lam: Any, server: ServerProcess) -> None:
     create(lam, "import time\ndef handler(event, context):\n    time.sleep(0.4)\n    return event\n", Timeout=10)
     lam.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)

@@ -143,6 +143,7 @@ def test_filters_choose_and_delete_the_rest(lam: Any, sqs: Any) -> None:
     empty(sqs, "q")
 
 
+@pytest.mark.slow
 def test_a_batching_window_gathers(lam: Any, sqs: Any) -> None:
     create(lam, TELL, Timeout=20)
     connect(lam, BatchSize=25, MaximumBatchingWindowInSeconds=2)
@@ -177,6 +178,7 @@ def test_mappings_are_listed(lam: Any, sqs: Any) -> None:
     assert len(lam.list_event_source_mappings(EventSourceArn=f"{PREFIX}q")["EventSourceMappings"]) == 2
 
 
+@pytest.mark.slow
 def test_a_throttled_function_slows_the_queue_and_loses_nothing(lam: Any, sqs: Any) -> None:
     create(lam, TELL, Timeout=20)
     lam.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)

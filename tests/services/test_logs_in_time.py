@@ -54,6 +54,7 @@ async def group(cloud: LocalCloud) -> LocalCloud:
     return cloud
 
 
+@pytest.mark.slow
 async def test_events_past_their_retention_are_deleted(group: LocalCloud, clock: VirtualClock) -> None:
     """After the days of the policy, and not before, events are gone and no longer counted."""
     await put(group, "old")
@@ -68,6 +69,7 @@ async def test_events_past_their_retention_are_deleted(group: LocalCloud, clock:
     assert described["logGroups"][0]["storedBytes"] == 29
 
 
+@pytest.mark.slow
 async def test_a_shorter_retention_takes_effect_at_once(group: LocalCloud, clock: VirtualClock) -> None:
     """Setting a policy wakes the sweeper."""
     await put(group, "old")

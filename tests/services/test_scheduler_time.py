@@ -79,6 +79,7 @@ def at(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+@pytest.mark.slow
 async def test_a_target_without_input_gets_the_default_notification(
     cloud: LocalCloud, clock: VirtualClock, scheduler: Caller
 ) -> None:
@@ -119,6 +120,7 @@ async def test_a_rate_without_start_begins_at_once(cloud: LocalCloud, clock: Vir
     assert times(await messages(cloud)) == ["2023-11-14T22:13:20Z", "2023-11-14T22:23:20Z", "2023-11-14T22:33:20Z"]
 
 
+@pytest.mark.slow
 async def test_start_and_end_bound_a_rate(cloud: LocalCloud, clock: VirtualClock, scheduler: Caller) -> None:
     now = clock.time()
     await scheduler(
@@ -130,6 +132,7 @@ async def test_start_and_end_bound_a_rate(cloud: LocalCloud, clock: VirtualClock
     assert (await scheduler("ListSchedules"))["Schedules"] == []
 
 
+@pytest.mark.slow
 async def test_cron_follows_its_time_zone_over_the_change_of_clocks(tmp_path: Path) -> None:
     clock = VirtualClock(datetime(2024, 3, 9, 6, tzinfo=UTC).timestamp())
     cloud = await started(tmp_path, clock)
@@ -161,6 +164,7 @@ async def test_a_flexible_window_moves_each_run_within_it(
     assert len(set(delays)) > 2
 
 
+@pytest.mark.slow
 async def test_a_disabled_schedule_does_not_run_until_it_is_enabled(
     cloud: LocalCloud, clock: VirtualClock, scheduler: Caller
 ) -> None:

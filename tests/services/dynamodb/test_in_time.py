@@ -134,6 +134,7 @@ async def stream_records(client: Client) -> list[dict[str, Any]]:
     return list(reply["Records"])
 
 
+@pytest.mark.slow
 async def test_records_are_kept_for_a_day_and_iterators_for_a_quarter_of_an_hour(
     client: Client, clock: VirtualClock
 ) -> None:
