@@ -124,6 +124,7 @@ def difference(expected: Any, actual: Any, at: str = "reply") -> str | None:
     return None if expected == actual else f"{at}: expected {expected!r}, got {actual!r}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_row(row: Row, aws: Callable[..., Any]) -> None:
     """The row's call is answered as the row says."""

@@ -89,7 +89,8 @@ def test_what_was_acknowledged_is_there_whenever_the_kill_comes(new_server: NewS
     verify(server, places, ledger)
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(6, marks=SLOW)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 6])
 def test_a_kill_during_the_first_start_is_no_obstacle_to_the_second(tmp_path: Path, count: int) -> None:
     """Migrations are all there or none is."""
     command = [*FOGBANK, "start", "--port", "0", "--data", str(tmp_path / "data")]

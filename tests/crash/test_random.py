@@ -29,6 +29,7 @@ def kill_again_and_again(new_server: NewServer, kills: int, dice: random.Random)
         ledger.forget_received()
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_when_the_server_is_killed_under_load(new_server: NewServer) -> None:
     kill_again_and_again(new_server, 2, random.Random(3))
 
