@@ -196,6 +196,7 @@ def until_logged(server: ServerProcess, group: str, text: str) -> None:
                 return
 
 
+@pytest.mark.slow
 def test_logs_shows_what_a_function_printed(fogbank: Fogbank, server: ServerProcess) -> None:
     make_function(server, "echo", ECHO)
     fogbank("invoke", "echo", '{"n": 1}')

@@ -235,6 +235,7 @@ def left(aws: Aws) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_every_type_is_created_changed_and_deleted(aws: Aws) -> None:
     client = aws("cloudformation")
     stack = create(client, "all", filled(FIRST))
@@ -264,6 +265,7 @@ def test_what_is_taken_out_goes_back_to_its_default(aws: Aws) -> None:
     assert (found["DelaySeconds"], found["VisibilityTimeout"]) == ("0", "30")
 
 
+@pytest.mark.slow
 def test_a_published_version_follows_its_functions_code(aws: Aws) -> None:
     """SAM's AutoPublishAlias gives the version a new logical id whenever the code changes."""
     client = aws("cloudformation")

@@ -99,6 +99,7 @@ def test_a_stop_under_load_loses_nothing_that_was_acknowledged(new_server: Calla
     assert acknowledged <= there
 
 
+@pytest.mark.slow
 def test_a_long_poll_does_not_hold_a_stop_up(new_server: Callable[..., Any]) -> None:
     server = new_server("--stop-timeout", "60")
     url = server.client("sqs").create_queue(QueueName="orders")["QueueUrl"]

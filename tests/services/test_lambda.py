@@ -104,6 +104,7 @@ def test_regions_and_accounts_are_apart(aws: Aws, lam: Any) -> None:
     assert aws("lambda", aws_access_key_id="123456789012").list_functions()["Functions"] == []
 
 
+@pytest.mark.slow
 def test_a_deleted_function_is_gone_with_its_versions(lam: Any) -> None:
     create(lam, Publish=True)
     lam.create_alias(FunctionName="f", Name="live", FunctionVersion="1")

@@ -389,6 +389,7 @@ async def test_a_syntax_error_shows_its_place(runtime: Runtime, make: Make) -> N
     assert found["stackTrace"] == [f'  File "{version.task}/app.py" Line 1\n    def (:\n']
 
 
+@pytest.mark.slow
 async def test_a_function_that_takes_too_long_is_ended_with_all_that_it_started(runtime: Runtime, make: Make) -> None:
     source = """
 import subprocess, time

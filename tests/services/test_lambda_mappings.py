@@ -99,6 +99,7 @@ def test_a_message_becomes_an_event(lam: Any, sqs: Any) -> None:
     empty(sqs, "q")
 
 
+@pytest.mark.slow
 def test_many_messages_are_all_handled_once(lam: Any, sqs: Any) -> None:
     create(lam, TELL, Timeout=20)
     connect(lam, BatchSize=5)

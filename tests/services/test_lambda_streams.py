@@ -122,6 +122,7 @@ def test_only_the_latest_and_only_what_fits_a_filter(lam: Any, sqs: Any, ddb: An
     assert [one["dynamodb"]["Keys"]["id"]["S"] for one in told(sqs, 1)] == ["wanted"]
 
 
+@pytest.mark.slow
 def test_what_fails_is_halved_told_to_the_destination_and_passed(
     lam: Any, sqs: Any, ddb: Any, server: ServerProcess
 ) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from tests.tidy.source import ROOT, Finding, check, dotted, find, functions, place, python_files, tree
 
-pytestmark = pytest.mark.xdist_group("tidy")  # one worker, so that every file is parsed once
+# One worker, so that every file is parsed once; even so that takes seconds.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tidy")]
 
 MAX_FILE = 600
 MAX_FUNCTION = 60

@@ -121,6 +121,7 @@ def test_of_many_at_once_one_places_the_order(layer: DynamoDBPersistenceLayer) -
     assert answers <= {json.dumps({"placed": "a", "number": 1}, sort_keys=True), "in progress"}
 
 
+@pytest.mark.slow
 def test_a_table_with_a_sort_key_will_do(aws: Callable[..., Any], layer: DynamoDBPersistenceLayer) -> None:
     client = aws("dynamodb")
     client.create_table(
