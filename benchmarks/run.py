@@ -26,7 +26,7 @@ from benchmarks.peers import FOGBANK, PEERS, Peer, Running, start
 from benchmarks.wire import Connection, RequestError
 from benchmarks.workloads import WORKLOADS, Workload
 
-FAILURES = (RequestError, ClientError, BotoCoreError, ConnectionError)
+FAILURES = (RequestError, ClientError, BotoCoreError, ConnectionError, TimeoutError)
 Results = dict[str, dict[str, list[Figures]]]
 
 

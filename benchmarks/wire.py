@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import cast
 
 
+PATIENCE = 20.0
+"""Seconds after which a server that has not answered is given up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a server listens."""
@@ -28,35 +32,62 @@ class RequestError(Exception):
     """A server answered a request of a benchmark with an error: its figures would mean nothing."""
 
 
-class Connection(asyncio.Protocol):
-    """One connection, one request at a time; opened anew when the server has closed it (some do, after a while)."""
+class Connection:
+    """A connection, opened anew when the server has closed it (some do, after a while). One request at a time."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, wire: _Wire) -> None:
         self._endpoint = endpoint
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._waiting: asyncio.Future[tuple[int, bytes] | None] | None = None
+        self._wire = wire
 
     @classmethod
     async def open(cls, endpoint: Endpoint) -> Connection:
         """Connect."""
-        connection = cls(endpoint)
-        await connection._connect()
-        return connection
+        return cls(endpoint, await _Wire.open(endpoint))
 
-    async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self, self._endpoint.host, self._endpoint.port)
+    async def request(self, request: bytes) -> tuple[int, bytes]:
+        """Send prebuilt bytes; the status and body of the answer."""
+        for _ in range(2):
+            if self._wire.is_closed:
+                self._wire = await _Wire.open(self._endpoint)
+            answer = await asyncio.wait_for(self._wire.request(request), PATIENCE)
+            if answer is not None:
+                return answer
+        raise ConnectionResetError("the server closed the connection twice without an answer")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._wire.close()
+
+
+class _Wire(asyncio.Protocol):
+    """One socket, from its opening to its end."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+        self._is_last = False
+        self._waiting: asyncio.Future[tuple[int, bytes] | None] | None = None
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint) -> _Wire:
+        _, wire = await asyncio.get_running_loop().create_connection(cls, endpoint.host, endpoint.port)
+        return wire
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can take no further request."""
+        return self._transport is None or self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
-        self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         answer = self._parse()
         if answer is not None and self._waiting is not None:
             waiting, self._waiting = self._waiting, None
+            if self._is_last:
+                self.close()  # some say so and leave the closing to the client
             waiting.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol gives it
@@ -64,18 +95,12 @@ class Connection(asyncio.Protocol):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    async def request(self, request: bytes) -> tuple[int, bytes]:
-        """Send prebuilt bytes; the status and body of the answer."""
-        for _ in range(2):
-            if self._transport is None or self._transport.is_closing():
-                await self._connect()
-            assert self._transport is not None
-            self._waiting = asyncio.get_running_loop().create_future()
-            self._transport.write(request)
-            answer = await self._waiting
-            if answer is not None:
-                return answer
-        raise ConnectionResetError("the server closed the connection twice without an answer")
+    async def request(self, request: bytes) -> tuple[int, bytes] | None:
+        """Send; the answer, or `None` if the server closed without one."""
+        assert self._transport is not None
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._waiting
 
     def close(self) -> None:
         """Hang up."""
@@ -89,6 +114,7 @@ class Connection(asyncio.Protocol):
             return None
         head = self._buffer[:end].lower()
         status = int(head[9:12])
+        self._is_last = b"\r\nconnection: close" in head
         at = head.find(b"content-length:")
         if at >= 0:
             stop = head.find(b"\r\n", at)
