@@ -10,7 +10,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import cast
 
-
 PATIENCE = 20.0
 """Seconds after which a server that has not answered is given up."""
 
