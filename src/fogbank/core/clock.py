@@ -80,7 +80,8 @@ class Clock(ABC):
         return self.time() < until
 
 
-def _complete(future: asyncio.Future[None]) -> None:
+def complete(future: asyncio.Future[None]) -> None:
+    """Complete a future, unless it is done: its waiter may have been cancelled, or woken by another."""
     if not future.done():
         future.set_result(None)
 
@@ -111,7 +112,7 @@ class _SystemAlarm:
 
     def ring(self) -> None:
         self.cancel()
-        _complete(self._future)
+        complete(self._future)
 
     def cancel(self) -> None:
         if self._handle is not None:
@@ -205,7 +206,7 @@ class VirtualClock(Clock):
             if alarm.future is None or alarm.future.done():
                 continue
             self._now = max(self._now, when)
-            _complete(alarm.future)
+            complete(alarm.future)
             await self.settle()
         self._now = target
         await self.settle()

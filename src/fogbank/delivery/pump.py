@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fogbank.core import faults
-from fogbank.core.clock import Clock
+from fogbank.core.clock import Clock, complete
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
 from fogbank.delivery import outbox
@@ -280,9 +280,4 @@ class Delivery(Actor):
         if self._is_quiet:
             waiting, self._quiet = self._quiet, []
             for future in waiting:
-                _complete(future)
-
-
-def _complete(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+                complete(future)

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from fogbank.core.clock import Clock
+from fogbank.core.clock import Clock, complete
 from fogbank.runtime import records
 from fogbank.runtime.api import PREFIX, ApiRequest, Connection, Listener
 from fogbank.runtime.interpreters import Choice
@@ -366,9 +366,9 @@ class Environment:
             self.folder.rmdir()
         except OSError:  # the function left files behind: off the loop with them
             future = self._loop.run_in_executor(None, _remove, self.folder)
-            future.add_done_callback(lambda _: _complete(done))
+            future.add_done_callback(lambda _: complete(done))
             return
-        _complete(done)
+        complete(done)
 
     # -- the log ------------------------------------------------------------------------------------------------
 
@@ -411,11 +411,6 @@ def _event_headers(event: Event, deadline: int) -> bytes:
 def _one_line(text: str) -> str:
     """A header's value: a line end in it would begin another header."""
     return text.replace("\r", " ").replace("\n", " ")
-
-
-def _complete(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def _remove(folder: Path) -> None:
