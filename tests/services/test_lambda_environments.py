@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -667,8 +668,13 @@ async def test_the_nearest_python_runs_what_is_not_here_and_says_so(runtime: Run
 # -- nothing is left ----------------------------------------------------------------------------------------------
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def descriptors() -> set[str]:
+    """What this process has open, each by its own name: a socket or a pipe by its inode, a file by its path."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists the folder has gone by now
+            found.add(str(entry.readlink()))
+    return found
 
 
 MIXED = """
@@ -705,7 +711,8 @@ async def leaves_nothing(tmp_path: Path, make: Make, count: int) -> None:
     assert {outcome.error for outcome in outcomes} == {None, "Unhandled"}
     await runtime.reset()
     assert runtime.alive == 0
-    await until(lambda: descriptors() == before)
+    # What was open before may have been closed since: what earlier tests left to the garbage collector, for one.
+    await until(lambda: descriptors() <= before)
     assert list((data / "runtime" / "environments").iterdir()) == []
     await runtime.stop()
     assert processes_of(data) == []
