@@ -1,0 +1,44 @@
+"""A runtime without a server around it, for suites that look at execution environments themselves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.services.environments import IDS, Lines, Make, version_of
+
+from fogbank.core.clock import SystemClock
+from fogbank.core.config import Config
+from fogbank.runtime import FunctionVersion, Runtime
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runtime]:
+    """One runtime for each worker: its prepared parent is started once."""
+    config = Config(data=tmp_path_factory.mktemp("shared"), max_environments=8, stop_timeout=2.0)
+    runtime = Runtime(config, SystemClock(), IDS, init_timeout=5.0)
+    await runtime.start()
+    yield runtime
+    await runtime.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def runtime(shared_runtime: Runtime) -> AsyncIterator[Runtime]:
+    """The worker's runtime, without environments. Its tests run in the session's event loop."""
+    shared_runtime.sink = Lines()
+    yield shared_runtime
+    await shared_runtime.reset()
+    assert shared_runtime.alive == 0
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Makes function versions out of source text."""
+
+    def make(source: str, **more: Any) -> FunctionVersion:
+        return version_of(tmp_path, source, **more)
+
+    return make

@@ -1,0 +1,134 @@
+"""After it all nothing is left: no process, no descriptor, no file."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.services.environments import (
+    ECHO,
+    IDS,
+    Make,
+    descriptors,
+    event,
+    processes_of,
+    run,
+    until,
+)
+
+from fogbank.core.clock import SystemClock
+from fogbank.core.config import Config
+from fogbank.runtime import (
+    Outcome,
+    Runtime,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+MIXED = """
+import os, sys, time, subprocess
+def handler(event, context):
+    if event == "exit": os._exit(1)
+    if event == "raise": raise ValueError("x")
+    if event == "slow": time.sleep(30)
+    if event == "child": subprocess.Popen(["sleep", "1234"], start_new_session=True)
+    if event == "file": open(os.path.join(os.environ["TMPDIR"], "f"), "w").write("x" * 10_000)
+    if event == "print": print("y" * 10_000)
+    return event
+"""
+
+
+async def mixed(runtime: Runtime, make: Make, count: int) -> list[Outcome]:
+    version = make(MIXED, timeout=0.5)
+    kinds = ["fine", "exit", "raise", "child", "file", "print"]
+    found = []
+    for number in range(count):
+        kind = "slow" if number % 50 == 49 else kinds[number % len(kinds)]
+        found.append(await runtime.invoke(version, event(kind)))
+    return found
+
+
+async def leaves_nothing(tmp_path: Path, make: Make, count: int) -> None:
+    data = tmp_path / "data"
+    runtime = Runtime(Config(data=data), SystemClock(), IDS)
+    await runtime.start()
+    await run(runtime, make(ECHO))
+    await runtime.reset()
+    before = descriptors()
+    outcomes = await mixed(runtime, make, count)
+    assert {outcome.error for outcome in outcomes} == {None, "Unhandled"}
+    await runtime.reset()
+    assert runtime.alive == 0
+    # What was open before may have been closed since: what earlier tests left to the garbage collector, for one.
+    await until(lambda: descriptors() <= before)
+    assert list((data / "runtime" / "environments").iterdir()) == []
+    await runtime.stop()
+    assert processes_of(data) == []
+
+
+@pytest.mark.slow
+async def test_mixed_invocations_leave_no_process_no_descriptor_and_no_file(tmp_path: Path, make: Make) -> None:
+    await leaves_nothing(tmp_path, make, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_thousands_of_mixed_invocations_leave_nothing(tmp_path: Path, make: Make) -> None:
+    await leaves_nothing(tmp_path, make, 3_000)
+
+
+VICTIM = """
+import asyncio, sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from fogbank.core.clock import SystemClock
+from fogbank.core.config import Config
+from fogbank.core.ids import Ids
+from fogbank.core.scope import Scope
+from fogbank.runtime import Event, FunctionVersion, Logging, Runtime
+
+async def main():
+    runtime = Runtime(Config(data=Path({data!r})), SystemClock(), Ids())
+    await runtime.start()
+    version = FunctionVersion(key="k", scope=Scope(), name="f", version="$LATEST", runtime="python3.{minor}",
+        handler="app.handler", task=Path({task!r}), logging=Logging("/g"), timeout=60.0)
+    await runtime.invoke(version, Event("1", b"1", "arn"))
+    asyncio.ensure_future(runtime.invoke(version, Event("2", b"2", "arn")))
+    print("ready", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_server_takes_every_process_with_it(tmp_path: Path, make: Make) -> None:
+    """kill -9: environments, what they started, and the prepared parent all go."""
+    data = tmp_path / "data"
+    version = make(
+        "import subprocess, time\ndef handler(event, context):\n"
+        "    subprocess.Popen(['sleep', '1234'])\n    subprocess.Popen(['sleep', '1234'], start_new_session=True)\n"
+        "    time.sleep(0 if event == 1 else 60)\n"
+    )
+    source = VICTIM.format(path=sys.path, data=str(data), task=str(version.task), minor=sys.version_info.minor)
+    server = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE)  # noqa: ASYNC220 - to be killed
+    assert server.stdout is not None
+    assert await asyncio.to_thread(server.stdout.readline) == b"ready\n"
+    await until(lambda: len(processes_of(data)) >= 6)  # the server, the parent, an environment, what it started
+    server.kill()
+    await asyncio.to_thread(server.wait)
+    server.stdout.close()
+    await until(lambda: not processes_of(data))
+
+
+async def test_what_a_crash_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    left = tmp_path / "data" / "runtime" / "environments" / "old" / "tmp"
+    left.mkdir(parents=True)
+    (left / "file").write_text("x")
+    runtime = Runtime(Config(data=tmp_path / "data"), SystemClock(), IDS)
+    await runtime.start()
+    assert not left.exists()
+    await runtime.stop()
