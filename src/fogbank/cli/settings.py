@@ -25,12 +25,17 @@ HELP = {
     "stop_timeout": "Seconds that a stop waits for accepted requests and running functions.",
     "max_environments": "Execution environments alive at once, over all functions.",
     "environment_idle": "Seconds after which an idle execution environment is ended.",
+    "telemetry": "Record spans, and what is counted from them.",
+    "telemetry_age": "Days after which what telemetry recorded is forgotten.",
+    "telemetry_size": "Megabytes that the telemetry database may have; the oldest goes first.",
+    "telemetry_rate": "Spans a second that are written down; of more, whole traces are left out, never what failed.",
     "log_level": "What the server logs on standard error.",
     "fault": "For crash tests: kill the process at a named point (NAME or NAME:COUNT).",
 }
 """What each setting is for, in a line."""
 
 _TYPES: dict[str, Any] = {
+    "bool": bool,
     "int": int,
     "float": float,
     "Path": click.Path(file_okay=False, path_type=Path),
@@ -44,8 +49,9 @@ def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for setting in reversed(fields(Config)):
         kind = click.Choice(LOG_LEVELS) if setting.name == "log_level" else _TYPES[str(setting.type)]
         shown = default_text(setting.name)
+        flag = f"--{setting.name.replace('_', '-')}"
         command = click.option(
-            f"--{setting.name.replace('_', '-')}",
+            f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
             setting.name,
             type=kind,
             default=None,
@@ -57,6 +63,8 @@ def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def default_text(name: str) -> str:
     """A setting's default as people write it."""
     value = getattr(_DEFAULTS, name)
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return str(value.value if isinstance(value, Auth) else value)
 
 

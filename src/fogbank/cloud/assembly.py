@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fogbank.cloud.recording import Recorder
 from fogbank.cloud.registry import SERVICES
 from fogbank.core.call import ANONYMOUS, Call, Principal, Reply, Request
 from fogbank.core.clock import Clock
@@ -26,6 +27,7 @@ from fogbank.runtime import Runtime
 from fogbank.services.kit import Handler, Kit, Service
 from fogbank.storage import Blobs, Migrations, SqliteStorage, Storage
 from fogbank.storage.engine import StorageBusyError
+from fogbank.telemetry import Telemetry
 
 _log = logging.getLogger("fogbank.cloud")
 
@@ -60,10 +62,12 @@ class LocalCloud(Actor):
         self.clock = clock
         self.ids = ids
         self.storage = storage
-        self.delivery = Delivery(storage, clock, ids)
-        self.runtime = Runtime(config, clock, ids)
+        self.telemetry = Telemetry(config, clock)
+        self._recorder = Recorder(self.telemetry, clock)
+        self.delivery = Delivery(storage, clock, ids, self.telemetry)
+        self.runtime = Runtime(config, clock, ids, self.telemetry)
         blobs = Blobs(config.data / "blobs")
-        kit = Kit(config, clock, ids, storage, blobs, self.delivery, self.runtime, self)
+        kit = Kit(config, clock, ids, storage, blobs, self.delivery, self.runtime, self, self.telemetry)
         self.services = {name: kind(kit) for name, kind in services.items()}
         self.delivery.route("target", TargetRoute(self, self.delivery, clock))
         self._sources = [service for service in self.services.values() if isinstance(service, CredentialSource)]
@@ -83,6 +87,7 @@ class LocalCloud(Actor):
         packages.append(Delivery.migrations())
         packages += [type(service).migrations() for service in self.services.values()]
         await self.storage.migrate(packages)
+        await self.telemetry.start()
         await self.runtime.start()
         for service in self.services.values():
             await service.start()
@@ -93,6 +98,7 @@ class LocalCloud(Actor):
         for service in reversed(self.services.values()):
             await service.stop()
         await self.runtime.stop()
+        await self.telemetry.stop()
         await self.storage.close()
 
     def drain(self) -> None:
@@ -106,6 +112,7 @@ class LocalCloud(Actor):
             await service.before_reset()
         await self.storage.reset()
         self.delivery.forget()
+        await self.telemetry.reset()
         for service in self.services.values():
             await service.on_reset()
 
@@ -124,20 +131,40 @@ class LocalCloud(Actor):
         door = self._doors.get((service, operation))
         if door is None:
             raise self._missing(service, operation)
+        if door.service.is_global and scope.region != DEFAULT_REGION:
+            scope = Scope(scope.account, DEFAULT_REGION)
+        if not self.telemetry.on:
+            call = Call(
+                scope,
+                service,
+                operation,
+                request_id or self.ids.uuid(),
+                trace or Trace.begin(self.clock, self.ids),
+                principal,
+            )
+            return await self._answer(door, call, request)
+        begin = self.clock.time()
+        if trace is None:
+            inner = Trace.begin(self.clock, self.ids)
+            parent = ""
+        else:
+            parent = trace.parent
+            inner = Trace(trace.root, self.ids.hex(16), trace.sampled)
+        call = Call(scope, service, operation, request_id or self.ids.uuid(), inner, principal)
+        try:
+            reply = await self._answer(door, call, request)
+        except ApiError as error:
+            self._recorder.failed(door.operation, call, request, error, parent, begin)
+            raise
+        self._recorder.done(door.operation, call, request, reply, parent, begin)
+        return reply
+
+    async def _answer(self, door: _Door, call: Call, request: Request) -> Reply:
+        """Check a request and have its service answer it."""
         problems = check(door.operation, request)
         refusal = door.service.refuse(door.operation, problems) if problems else None
         if refusal is not None:
             raise refusal
-        if door.service.is_global and scope.region != DEFAULT_REGION:
-            scope = Scope(scope.account, DEFAULT_REGION)
-        call = Call(
-            scope,
-            service,
-            operation,
-            request_id or self.ids.uuid(),
-            trace or Trace.begin(self.clock, self.ids),
-            principal,
-        )
         try:
             return await door.handler(call, request) or {}
         except ApiError:
@@ -145,9 +172,10 @@ class LocalCloud(Actor):
         except StorageBusyError as error:
             raise OverloadedError(str(error)) from error
         except Exception as error:
-            _log.exception("%s.%s failed (request %s)", service, operation, call.request_id)
+            _log.exception("%s.%s failed (request %s)", call.service, call.operation, call.request_id)
             raise InternalFailureError(
-                f"{service}.{operation} failed in Fogbank ({type(error).__name__}); the server's log has the details"
+                f"{call.service}.{call.operation} failed in Fogbank ({type(error).__name__}); the server's log has the "
+                "details"
             ) from error
 
     async def find_credentials(self, access_key: str) -> Credentials | None:

@@ -15,6 +15,8 @@ from typing import Any
 from fogbank.core.scope import DEFAULT_ACCOUNT, DEFAULT_REGION
 
 PREFIX = "FOGBANK_"
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_TELEMETRY = ("telemetry_age", "telemetry_size", "telemetry_rate")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -55,6 +57,14 @@ class Config:
     """Execution environments alive at once, over all functions (the account's concurrency limit on AWS)."""
     environment_idle: float = 600.0
     """Seconds after which an idle execution environment is ended."""
+    telemetry: bool = True
+    """Whether spans are recorded, and what is counted from them."""
+    telemetry_age: float = 30.0
+    """Days after which what telemetry recorded is forgotten."""
+    telemetry_size: int = 512
+    """Megabytes that the telemetry database may have; the oldest goes first."""
+    telemetry_rate: float = 1000.0
+    """Spans a second that are written down; of more, whole traces are left out, never those that failed."""
     log_level: str = "warning"
     """What the server logs on standard error: debug, info, warning or error."""
     fault: str = ""
@@ -67,7 +77,7 @@ class Config:
             raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
         if self.log_level not in LOG_LEVELS:
             raise ConfigError(f"log_level: expected one of {', '.join(LOG_LEVELS)}, got {self.log_level!r}")
-        for name in ("max_body", "max_headers", "request_timeout", "max_connections", "max_environments"):
+        for name in ("max_body", "max_headers", "request_timeout", "max_connections", "max_environments", *_TELEMETRY):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name}: expected more than 0, got {getattr(self, name)}")
         if self.auth is Auth.LOCAL and not is_loopback(self.host):
@@ -115,11 +125,13 @@ def _convert(name: str, kind: str, text: str) -> Any:
                 return int(text)
             case "float":
                 return float(text)
+            case "bool":
+                return _BOOLEANS[text.lower()]
             case "Path":
                 return Path(text)
             case "Auth":
                 return Auth(text)
             case _:
                 return text
-    except ValueError:
+    except (ValueError, KeyError):
         raise ConfigError(f"{PREFIX}{name.upper()}: expected {kind}, got {text!r}") from None

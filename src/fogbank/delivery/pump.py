@@ -22,6 +22,7 @@ from fogbank.core.lifecycle import Actor
 from fogbank.delivery import outbox
 from fogbank.delivery.message import Attempt, Exhaustion, Failure, Message, error_code, next_delay
 from fogbank.storage import Migrations, Storage, Tx
+from fogbank.telemetry import NO_TELEMETRY, Telemetry
 
 _log = logging.getLogger("fogbank.delivery")
 
@@ -76,8 +77,9 @@ class _Lane:
 class Delivery(Actor):
     """Enqueue messages in a transaction; they arrive, or their dead letter does."""
 
-    def __init__(self, storage: Storage, clock: Clock, ids: Ids) -> None:
+    def __init__(self, storage: Storage, clock: Clock, ids: Ids, telemetry: Telemetry = NO_TELEMETRY) -> None:
         super().__init__()
+        self._telemetry = telemetry
         self._storage = storage
         self._clock = clock
         self._ids = ids

@@ -32,6 +32,7 @@ from fogbank.runtime.orders import order_for
 from fogbank.runtime.parent import PreparedParent, lay_out
 from fogbank.runtime.pool import InitFailedError, Pool
 from fogbank.runtime.variables import Place, variables
+from fogbank.telemetry import NO_TELEMETRY, Telemetry
 
 _log = logging.getLogger("fogbank.runtime")
 _WATCH_EVERY = 0.1
@@ -57,8 +58,17 @@ async def account_credentials(version: FunctionVersion) -> Credentials:
 class Runtime(Actor):
     """Runs events. `sink` receives every log line, `credentials` makes the keys of each new environment."""
 
-    def __init__(self, config: Config, clock: Clock, ids: Ids, *, init_timeout: float = INIT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        ids: Ids,
+        telemetry: Telemetry = NO_TELEMETRY,
+        *,
+        init_timeout: float = INIT_TIMEOUT,
+    ) -> None:
         super().__init__()
+        self._telemetry = telemetry
         self.sink: LogSink = NoLogs()
         self.credentials: Callable[[FunctionVersion], Awaitable[Credentials]] = account_credentials
         self.interpreters = Interpreters()

@@ -18,6 +18,7 @@ from fogbank.core.models import OperationModel, service_model
 from fogbank.core.validation import Problem, describe
 from fogbank.delivery import Delivery
 from fogbank.storage import Blobs, Migrations, Storage
+from fogbank.telemetry import NO_TELEMETRY, Telemetry
 
 if TYPE_CHECKING:
     from fogbank.runtime import Runtime
@@ -37,6 +38,7 @@ class Kit:
     delivery: Delivery
     runtime: Runtime
     cloud: Cloud
+    telemetry: Telemetry = NO_TELEMETRY
 
 
 class Service(Actor):

@@ -57,7 +57,6 @@ QUICK_SYNC = 0.0005
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = OFF",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -32000",
@@ -227,20 +226,29 @@ class _Wakeup:
 class SqliteStorage:
     """The engine on one folder: `fogbank.db` (WAL), guarded by a lock so that one server uses it at a time.
 
-    With `inline_commit` the sync happens on the event loop's own thread, which virtual-time tests want.
+    With `inline_commit` the sync happens on the event loop's own thread, which virtual-time tests want. A `file` of
+    another name has a lock of its own; `synchronous="OFF"` is for what may be lost (telemetry).
     """
 
     exclusive = True
 
-    def __init__(self, folder: Path, clock: Clock, *, inline_commit: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        inline_commit: bool = False,
+        file: str = "fogbank.db",
+        synchronous: str = "FULL",
+    ) -> None:
         self._clock = clock
         self._inline = inline_commit
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(folder)
-        path = str(folder / "fogbank.db")
+        self._lock = _lock(folder, f"{file.removesuffix('.db')}.lock")
+        path = str(folder / file)
         try:
-            self._writer = _connect(path)
-            self._reader = _connect(path)
+            self._writer = _connect(path, synchronous)
+            self._reader = _connect(path, synchronous)
         except apsw.Error as error:
             os.close(self._lock)
             raise StorageError(f"{path}: cannot be opened as a database: {error}") from error
@@ -451,15 +459,15 @@ async def _table_names(tx: Tx) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _connect(path: str) -> apsw.Connection:
+def _connect(path: str, synchronous: str) -> apsw.Connection:
     connection = apsw.Connection(path, statementcachesize=512)
-    for pragma in _PRAGMAS:
+    for pragma in (*_PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
         connection.execute(pragma).fetchall()
     return connection
 
 
-def _lock(folder: Path) -> int:
-    handle = os.open(folder / "fogbank.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def _lock(folder: Path, name: str) -> int:
+    handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -1,0 +1,50 @@
+"""The buffer in memory, and what is kept of it under pressure. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fogbank.telemetry.model import Span
+
+MAX_BUFFER = 4_000
+"""Spans in memory before they are handed on at once."""
+_REMEMBERED = 10_000
+"""Failed traces that are remembered, so that what belongs to them is kept as well."""
+_HASHES = 1 << 16
+
+
+class Sampler:
+    """Decides which spans are written down: all of them up to a rate, then whole traces by a hash of their id.
+
+    What failed is always kept, and what belongs to a trace that failed is kept from then on.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        """Spans a second that are kept."""
+        self.dropped = 0
+        """Spans that were left out since the start."""
+        self._credit = rate
+        self._failed: dict[str, None] = {}
+
+    def keep(self, spans: Sequence[Span], elapsed: float) -> Sequence[Span]:
+        """What is to be written of a batch that gathered in `elapsed` seconds since the one before."""
+        self._credit = min(self.rate, self._credit + self.rate * elapsed)
+        for span in spans:
+            if span.status:
+                self._remember(span.trace)
+        if len(spans) <= self._credit:
+            self._credit -= len(spans)
+            return spans
+        share = self._credit / len(spans) * _HASHES
+        failed = self._failed
+        kept = [s for s in spans if int(s.trace[-4:], 16) < share or s.trace in failed]
+        self._credit = max(0.0, self._credit - len(kept))
+        self.dropped += len(spans) - len(kept)
+        return kept
+
+    def _remember(self, trace: str) -> None:
+        if trace not in self._failed:
+            if len(self._failed) >= _REMEMBERED:
+                del self._failed[next(iter(self._failed))]
+            self._failed[trace] = None
