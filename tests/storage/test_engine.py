@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from fogbank.core.clock import SystemClock, VirtualClock
-from fogbank.storage import Leases, Migrations, SqliteStorage, StorageError, Tx
+from fogbank.storage import Leases, Migrations, NotJoinableError, SqliteStorage, StorageError, Tx
 from fogbank.storage.engine import StorageBusyError
 from fogbank.storage.migrations import Migration
 
@@ -97,6 +98,61 @@ async def test_a_transaction_may_not_wait_for_anything_else(storage: SqliteStora
     with pytest.raises(RuntimeError, match="awaited something other"):
         await storage.transact(body)
     assert await names(storage) == []
+
+
+async def test_work_within_a_transaction_is_a_part_of_it(storage: SqliteStorage) -> None:
+    """Its transactions and reads see and share the outer one's fate; its callbacks wait for the one commit."""
+    seen: list[list[str]] = []
+    called: list[str] = []
+
+    async def work() -> str:
+        async def inner(tx: Tx) -> str:
+            await tx.execute(INSERT, "inner", 1)
+            tx.after_commit(lambda: called.append("inner"))
+            return "result"
+
+        result = await storage.transact(inner)
+        seen.append(await names(storage))
+        return result
+
+    async def outer(tx: Tx, *, fail: bool) -> str:
+        await tx.execute(INSERT, "outer", 1)
+        result = await tx.within(work)
+        assert not called
+        if fail:
+            raise ValueError
+        return result
+
+    with pytest.raises(ValueError):
+        await storage.transact(lambda tx: outer(tx, fail=True))
+    assert (await names(storage), called) == ([], [])
+    assert await storage.transact(lambda tx: outer(tx, fail=False)) == "result"
+    assert (await names(storage), called, seen[0]) == (["inner", "outer"], ["inner"], ["inner", "outer"])
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_work_that_fails_within_a_transaction_is_undone_alone(storage: SqliteStorage, *, waits: bool) -> None:
+    called: list[str] = []
+
+    async def work() -> None:
+        async def inner(tx: Tx) -> None:
+            await tx.execute(INSERT, "inner", 1)
+            tx.after_commit(lambda: called.append("inner"))
+
+        await storage.transact(inner)
+        if waits:
+            await asyncio.sleep(0)
+        raise ValueError
+
+    async def outer(tx: Tx) -> None:
+        await tx.execute(INSERT, "before", 1)
+        with pytest.raises(NotJoinableError if waits else ValueError):
+            await tx.within(work)
+        await tx.execute(INSERT, "after", 1)
+
+    await storage.transact(outer)
+    await put(storage, "later")
+    assert (await names(storage), called) == (["after", "before", "later"], [])
 
 
 async def test_callbacks_run_after_the_commit_and_before_the_answer(storage: SqliteStorage) -> None:
@@ -256,4 +312,31 @@ async def test_a_full_disk_is_told_and_nothing_is_half_done(tmp_path: Path) -> N
     storage.pragma("max_page_count = 100000")
     await put(storage, "after")
     assert await names(storage) == ["after", "before"]
+    await storage.close()
+
+
+async def test_a_full_disk_within_a_transaction_undoes_it_whatever_is_made_of_the_error(tmp_path: Path) -> None:
+    """A service words every error its own way: the outer transaction must not go on without its beginning."""
+    storage = SqliteStorage(tmp_path, SystemClock())
+    await storage.migrate([SCHEMA])
+    storage.pragma("max_page_count = 12")
+
+    async def work() -> None:
+        async def big(tx: Tx) -> None:
+            await tx.execute("INSERT INTO things (name, size, body) VALUES ($1, 0, $2)", "big", bytes(1_000_000))
+
+        try:
+            await storage.transact(big)
+        except Exception as error:
+            raise ValueError from error
+
+    async def outer(tx: Tx) -> None:
+        await tx.execute(INSERT, "before", 1)
+        with contextlib.suppress(ValueError):
+            await tx.within(work)
+        await tx.execute(INSERT, "after", 1)
+
+    with pytest.raises(StorageError, match="nothing was changed"):
+        await storage.transact(outer)
+    assert await names(storage) == []
     await storage.close()

@@ -11,7 +11,7 @@
 """
 
 from fogbank.storage.blobs import BlobNotFoundError, Blobs
-from fogbank.storage.engine import Row, Storage, StorageError, Tx, Wakeup
+from fogbank.storage.engine import NotJoinableError, Row, Storage, StorageError, Tx, Wakeup
 from fogbank.storage.leases import Leases
 from fogbank.storage.migrations import Migrations
 from fogbank.storage.sqlite import SqliteStorage
@@ -21,6 +21,7 @@ __all__ = [
     "Blobs",
     "Leases",
     "Migrations",
+    "NotJoinableError",
     "Row",
     "SqliteStorage",
     "Storage",

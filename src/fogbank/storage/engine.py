@@ -25,6 +25,10 @@ class StorageBusyError(StorageError):
     """More transactions wait than the engine's bound allows."""
 
 
+class NotJoinableError(RuntimeError):
+    """A transaction, or work that was to be a part of it, waited for something else; its changes are undone."""
+
+
 class Tx(Protocol):
     """A transaction under way. `$1`, `$2` … are the placeholders; values are str, int, float, bytes or None."""
 
@@ -42,6 +46,14 @@ class Tx(Protocol):
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement once for each row of values."""
+        ...
+
+    async def within(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do work that has transactions of its own, a call of another service, as a part of this one.
+
+        What it reads and writes through this storage belongs to this transaction, and is undone if `work` raises.
+        `NotJoinableError` if it waits for anything else: it can then be done outside only.
+        """
         ...
 
     def wake(self, topic: str) -> None:

@@ -40,7 +40,7 @@ import apsw
 from fogbank.core import faults
 from fogbank.core.clock import Clock
 from fogbank.storage.dialect import schema_to_sqlite, split_statements, to_sqlite
-from fogbank.storage.engine import Row, StorageBusyError, StorageError, Tx
+from fogbank.storage.engine import NotJoinableError, Row, StorageBusyError, StorageError, Tx
 from fogbank.storage.migrations import Migrations
 
 T = TypeVar("T")
@@ -82,19 +82,28 @@ def _drive(coroutine: Awaitable[T]) -> T:
     close = getattr(coroutine, "close", None)
     if close is not None:
         close()
-    raise RuntimeError("a transaction awaited something other than its own statements")
+    raise NotJoinableError("a transaction awaited something other than its own statements")
+
+
+def _driven(work: Callable[[], Awaitable[T]]) -> Callable[[Tx], Awaitable[T]]:
+    async def body(_: Tx) -> T:
+        return _drive(work())
+
+    return body
 
 
 class _SqliteTx:
     """The one `Tx` of a connection."""
 
-    __slots__ = ("_connection", "_cursor", "callbacks", "topics")
+    __slots__ = ("_connection", "_cursor", "callbacks", "joining", "topics")
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self.callbacks: list[Callable[[], None]] = []
         self.topics: list[str] = []
+        self.joining = False
+        """Whether the transactions that are begun now are parts of this one."""
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
         return self._cursor.execute(_adapted(sql), args).fetchall()
@@ -110,6 +119,30 @@ class _SqliteTx:
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._cursor.executemany(_adapted(sql), rows).fetchall()
+
+    async def within(self, work: Callable[[], Awaitable[T]]) -> T:
+        self.joining = True
+        try:
+            return await self.part(_driven(work))
+        finally:
+            self.joining = False
+
+    async def part(self, body: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run a body in a savepoint: what it did is undone if it raises."""
+        callbacks, topics = len(self.callbacks), len(self.topics)
+        self.statement("SAVEPOINT part")
+        whole = False
+        try:
+            result = await body(self)
+            whole = True
+        finally:
+            if not whole:
+                del self.callbacks[callbacks:], self.topics[topics:]
+                if not self.is_open:  # a full disk or a failing one; whatever was made of that error meanwhile
+                    raise apsw.AbortError("SQLite has undone the whole batch")
+                self.statement("ROLLBACK TO part")
+            self.statement("RELEASE part")
+        return result
 
     def wake(self, topic: str) -> None:
         self.topics.append(topic)
@@ -267,6 +300,8 @@ class SqliteStorage:
     # -- transactions -------------------------------------------------------------------------------------
 
     def transact(self, body: Callable[[Tx], Awaitable[T]]) -> Awaitable[T]:
+        if self._write_tx.joining:
+            return self._write_tx.part(body)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if self._closed:
@@ -283,6 +318,8 @@ class SqliteStorage:
     async def read(self, body: Callable[[Tx], Awaitable[T]]) -> T:
         if self._closed:
             raise StorageError("the storage is closed")
+        if self._write_tx.joining:
+            return await body(self._write_tx)
         tx = self._read_tx
         tx.statement("BEGIN")
         try:

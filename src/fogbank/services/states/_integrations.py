@@ -73,6 +73,23 @@ SDK: Mapping[str, Names] = {
 }
 
 
+_JOINABLE = frozenset(
+    {
+        *("sqs:sendMessage", "events:putEvents", "states:startExecution"),
+        *("dynamodb:putItem", "dynamodb:updateItem", "dynamodb:deleteItem"),
+        *("aws-sdk:sqs:sendMessage", "aws-sdk:sqs:sendMessageBatch", "aws-sdk:sqs:deleteMessage"),
+        *("aws-sdk:dynamodb:putItem", "aws-sdk:dynamodb:updateItem", "aws-sdk:dynamodb:deleteItem"),
+        *("aws-sdk:dynamodb:transactWriteItems", "aws-sdk:dynamodb:batchWriteItem"),
+        *("aws-sdk:eventbridge:putEvents", "aws-sdk:sfn:startExecution"),
+    }
+)
+
+
+def is_joinable(resource: str) -> bool:
+    """Whether all that a task's call does is rows of one transaction: it can then be part of another."""
+    return resource.partition(".")[0] in _JOINABLE
+
+
 class TaskError(Exception):
     """A task failed."""
 

@@ -3,6 +3,10 @@
 For each execution one task at a time takes all inputs that have come in, applies them, commits inputs and events in
 one transaction, and only then begins the tasks, sets the alarms and tells who waits. After a crash every journal is
 applied again; what was outstanding is begun again.
+
+A call whose whole effect is rows (a message sent, an item put, a child started) is made in the transaction that
+journals its result: a crash leaves both or neither, so it is made exactly once. Other calls, of functions above all,
+that were under way are made again.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -24,19 +28,24 @@ from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
 from fogbank.services.kit import Kit
 from fogbank.services.states import storage as rows
-from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, Caller, TaskError, text_of
+from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, Caller, TaskError, is_joinable, text_of
 from fogbank.services.states._language._threads import Alarm, Command, Drop, Identity, Perform, Task, TaskKind
 from fogbank.services.states._language.definition import Program
 from fogbank.services.states._language.interpreter import Execution, Input
 from fogbank.services.states._logging import LogWriter
 from fogbank.services.states.model import Record, Revision
-from fogbank.storage import Tx
-from fogbank.storage.engine import StorageError
+from fogbank.storage import NotJoinableError, StorageError, Tx
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.decode
 _ALARMS = 10_000
 """Alarms that are kept before those that are not needed any more are looked for."""
+_STEP = 100
+"""Inputs and calls that one transaction takes at the most: others must get their turn."""
+
+Deed = Input | Task
+"""What comes in: an input, or a task whose call is made in the transaction that journals its result."""
+_Waiter = asyncio.Future[None] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +59,7 @@ class Run:
     trace: Trace
     express: bool
     seq: int = 1
-    inbox: deque[tuple[Input, asyncio.Future[None] | None]] = field(default_factory=deque)
+    inbox: deque[tuple[Deed, _Waiter]] = field(default_factory=deque)
     busy: bool = False
     performing: dict[int, asyncio.Task[Any]] = field(default_factory=dict)
     ended: list[asyncio.Future[Record]] = field(default_factory=list)
@@ -119,8 +128,8 @@ class Runner(Actor):
         )
         return Execution(self._program(revision), identity, record.input, express=express)
 
-    async def begin(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> Record | None:
-        """Start a Standard execution: the first steps and its row are one transaction. `None` if its ARN is taken."""
+    async def begin(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> bool:
+        """Start a Standard execution: the first steps and its row are one transaction. Not if its ARN is taken."""
         execution = self._execution(record, revision, scope, express=False)
         first: Input = ("start", record.started)
         execution.apply(first)
@@ -128,18 +137,19 @@ class Runner(Actor):
         ended = self._ended(run)
         inputs, events = _encode([first]), _encode(execution.events)
 
-        async def body(tx: Tx) -> int | None:
+        async def body(tx: Tx) -> bool:
             number = await rows.add_execution(tx, ended or record)
-            if number is not None:
-                await rows.add_journal(tx, number, 0, inputs, events)
-            return number
+            if number is None:
+                return False
+            await rows.add_journal(tx, number, 0, inputs, events)
+            tx.after_commit(lambda: self._begun(run, number, ended))  # of the parent's transaction, if it has one
+            return True
 
-        number = await self._kit.storage.transact(body)
-        if number is None:
-            return None
-        run.record = replace(record, id=number)
+        return await self._kit.storage.transact(body)
+
+    def _begun(self, run: Run, number: int, ended: Record | None) -> None:
+        run.record = replace(run.record, id=number)
         self._committed(run, ended)
-        return run.record
 
     def begin_express(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> asyncio.Future[Record]:
         """Start an Express execution, which lives in memory; the future is its end."""
@@ -172,8 +182,8 @@ class Runner(Actor):
 
     # -- going on
 
-    def feed(self, run: Run, event: Input, done: asyncio.Future[None] | None = None) -> None:
-        """Hand an input to an execution; `done` completes when it is committed."""
+    def feed(self, run: Run, event: Deed, done: _Waiter = None) -> None:
+        """Hand an input or a call to an execution; `done` completes when it is committed."""
         if run.gone:
             if done is not None:
                 done.cancel()
@@ -199,8 +209,7 @@ class Runner(Actor):
     async def _drain(self, run: Run) -> None:
         try:
             while run.inbox:
-                batch = list(run.inbox)
-                run.inbox.clear()
+                batch = [run.inbox.popleft() for _ in range(min(len(run.inbox), _STEP))]
                 try:
                     await self._step(run, batch)
                 except StorageError as error:
@@ -208,9 +217,7 @@ class Runner(Actor):
         finally:
             run.busy = False
 
-    async def _not_stored(
-        self, run: Run, batch: list[tuple[Input, asyncio.Future[None] | None]], error: StorageError
-    ) -> None:
+    async def _not_stored(self, run: Run, batch: list[tuple[Deed, _Waiter]], error: StorageError) -> None:
         """What was applied is not in the journal: go back to what is."""
         for _, done in [*batch, *run.inbox]:
             if done is not None and not done.done():
@@ -223,26 +230,61 @@ class Runner(Actor):
             again.ended = run.ended
             self._carry_out(again)
 
-    async def _step(self, run: Run, batch: list[tuple[Input, asyncio.Future[None] | None]]) -> None:
+    async def _step(self, run: Run, batch: list[tuple[Deed, _Waiter]]) -> None:
+        """Take what came in, and commit it with what follows from it."""
         execution = run.execution
-        inputs = [event for event, _ in batch]
-        for event in inputs:
-            execution.apply(event)
-        ended = self._ended(run)
-        if not run.express:
-            events, seq = _encode(execution.events), run.seq
-            run.seq += 1
+        begin: list[Task] = []
+        """What goes on outside once this is committed: calls that could not be joined, children to wait for."""
 
-            async def body(tx: Tx) -> None:
-                await rows.add_journal(tx, run.record.id, seq, _encode(inputs), events)
-                if ended is not None:
-                    await rows.end_execution(tx, replace(ended, id=run.record.id))
+        async def body(tx: Tx) -> Record | None:
+            inputs = []
+            for deed, _ in batch:
+                event = await self._joined(tx, run, deed, begin) if isinstance(deed, Task) else deed
+                if event is not None:
+                    inputs.append(event)
+                    execution.apply(event)
+            ended = self._ended(run)
+            if inputs:
+                await rows.add_journal(tx, run.record.id, run.seq, _encode(inputs), _encode(execution.events))
+                run.seq += 1
+            if ended is not None:
+                await rows.end_execution(tx, ended)
+            return ended
 
-            await self._kit.storage.transact(body)
+        if run.express:
+            for deed, _ in batch:
+                execution.apply(cast("Input", deed))
+            ended = self._ended(run)
+        else:
+            ended = await self._kit.storage.transact(body)
         for _, done in batch:
             if done is not None and not done.done():
                 done.set_result(None)
         self._committed(run, ended)
+        for task in begin:
+            self._begin_task(run, task, outside=True)
+
+    async def _joined(self, tx: Tx, run: Run, task: Task, begin: list[Task]) -> Input | None:
+        """Make a task's call in a transaction: the input that comes of it."""
+        if task.id not in run.execution.tasks:
+            return None
+
+        async def call() -> str | TaskError | ApiError:
+            try:
+                return await self.once(task, self._caller(run))
+            except (TaskError, ApiError) as error:  # not to be undone: a failed entry has neighbours that did not fail
+                return error
+
+        try:
+            result = await tx.within(call)
+        except NotJoinableError:
+            begin.append(task)
+            return None
+        if not isinstance(result, str):
+            return self._failure(task, result)
+        if task.waits:
+            begin.append(task)
+        return ("submitted" if task.waits else "done", self._kit.clock.millis(), task.id, result)
 
     def _ended(self, run: Run) -> Record | None:
         execution = run.execution
@@ -293,42 +335,48 @@ class Runner(Actor):
 
     # -- tasks
 
-    def _begin_task(self, run: Run, task: Task) -> None:
+    def _begin_task(self, run: Run, task: Task, *, outside: bool = False) -> None:
         if task.id not in run.execution.tasks:
             return
         if task.kind is TaskKind.ACTIVITY:
             if not task.started:
                 self._offer(task.resource, (run.record.arn, task.id))
-            return
-        if task.submitted and task.resource.endswith(".waitForTaskToken"):
-            return
-        run.performing[task.id] = self.spawn(self._perform(run, task))
+        elif task.submitted:
+            if not task.resource.endswith(".waitForTaskToken"):
+                run.performing[task.id] = self.spawn(self._perform(run, task))
+        elif run.express or outside or not is_joinable(task.resource):
+            run.performing[task.id] = self.spawn(self._perform(run, task))
+        else:
+            self.feed(run, task)
+
+    def _caller(self, run: Run) -> Caller:
+        return Caller(self._kit.cloud, self._kit.ids, run.scope, run.trace, (run.record.machine, run.record.arn))
+
+    def _failure(self, task: Task, error: TaskError | ApiError) -> Input:
+        name, cause = (error.code, error.message) if isinstance(error, ApiError) else (error.error, error.cause)
+        return ("fail", self._kit.clock.millis(), task.id, name, cause)
 
     async def _perform(self, run: Run, task: Task) -> None:
-        origin = (run.record.machine, run.record.arn)
-        caller = Caller(self._kit.cloud, self._kit.ids, run.scope, run.trace, origin)
         try:
-            event = await self._outcome(run, task, caller)
-        except TaskError as error:
-            event = ("fail", task.id, error.error, error.cause)
-        except ApiError as error:
-            event = ("fail", task.id, error.code, error.message)
+            kind, text = await self._outcome(run, task)
+            event: Input = (kind, self._kit.clock.millis(), task.id, text)
+        except (TaskError, ApiError) as error:
+            event = self._failure(task, error)
         run.performing.pop(task.id, None)
-        if event is not None:
-            self.feed(run, (event[0], self._kit.clock.millis(), *event[1:]))
+        self.feed(run, event)
 
-    async def _outcome(self, run: Run, task: Task, caller: Caller) -> tuple[Any, ...] | None:
+    async def _outcome(self, run: Run, task: Task) -> tuple[str, str]:
         if task.resource.partition(".")[2].startswith("sync"):
-            return await self._child(run, task, caller, parsed=task.resource.endswith(":2"))
-        result = await self.once(task, caller)
-        return ("submitted" if task.waits else "done", task.id, result)
+            return await self._child(run, task, parsed=task.resource.endswith(":2"))
+        result = await self.once(task, self._caller(run))
+        return "submitted" if task.waits else "done", result
 
     @staticmethod
     async def once(task: Task, caller: Caller) -> str:
         """Make a task's call; the reply's text. `TaskError` or `ApiError` if it fails."""
         if task.kind is TaskKind.FUNCTION:
             return await caller.function(task.resource, text_of(task.parameters))
-        plain = task.resource.removesuffix(".waitForTaskToken")
+        plain = task.resource.partition(".")[0]
         if plain.startswith("aws-sdk:"):
             _, service, operation = plain.split(":", 2)
             return await caller.sdk(service, operation, task.parameters)
@@ -337,29 +385,24 @@ class Runner(Actor):
             raise TaskError("States.Runtime", f"Fogbank does not implement the integration {task.resource} yet")
         return await caller.optimized(family, operation, task.parameters)
 
-    async def _child(self, run: Run, task: Task, caller: Caller, *, parsed: bool) -> tuple[Any, ...]:
-        """Start a child execution and wait for its end."""
+    async def _child(self, run: Run, task: Task, *, parsed: bool) -> tuple[str, str]:
+        """Start a child execution, if that was not done, and wait for its end."""
         if not task.submitted:
-            given = task.parameters if isinstance(task.parameters, dict) else {}
-            if not any(name.lower() == "name" for name in given):
-                # Repeated after a crash, the start finds the child that is already there.
-                given = {**given, "Name": f"{run.record.seed[:24]}-{task.id}"}
-            reply = await caller.optimized("states", "startExecution", given)
+            reply = await self.once(task, self._caller(run))
             await self.settle(run, ("submitted", self._kit.clock.millis(), task.id, reply))
-        else:
-            reply = text_of(task.reply)
-        arn = _decode(reply)["ExecutionArn"]
-        await self.ended(arn)
-        found = await self._kit.cloud.call(
-            run.scope, "stepfunctions", "DescribeExecution", {"executionArn": arn}, principal=PRINCIPAL
-        )
-        if found["status"] == "RUNNING":  # it was recovered meanwhile
+        arn = task.reply["ExecutionArn"]
+        while True:
             await self.ended(arn)
-            return await self._child(run, task, caller, parsed=parsed)
+            found = await self._kit.cloud.call(
+                run.scope, "stepfunctions", "DescribeExecution", {"executionArn": arn}, principal=PRINCIPAL
+            )
+            if found["status"] != "RUNNING":
+                break
+            await self._kit.clock.sleep(1)  # its last step could not be stored, and it is being recovered
         shown = _child_result(found, parsed=parsed)
         if found["status"] == "SUCCEEDED":
-            return ("done", task.id, text_of(shown))
-        return ("fail", task.id, "States.TaskFailed", text_of(shown))
+            return "done", text_of(shown)
+        raise TaskError("States.TaskFailed", text_of(shown))
 
     async def ended(self, arn: str) -> None:
         """Wait until an execution has ended."""

@@ -43,8 +43,7 @@ class ExecutionOperations(Frame):
         if found.machine.kind == "EXPRESS":
             self._runner.begin_express(record, found.revision, call.scope, call.trace)
             return {"executionArn": record.arn, "startDate": record.started / 1000}
-        begun = await self._runner.begin(record, found.revision, call.scope, call.trace)
-        if begun is not None:
+        if await self._runner.begin(record, found.revision, call.scope, call.trace):
             return {"executionArn": record.arn, "startDate": record.started / 1000}
         before = await self.kit.storage.read(lambda tx: rows.get_execution(tx, record.arn))
         if before is not None and before.status == "RUNNING" and before.input == record.input:
