@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 ROLE = "arn:aws:iam::000000000000:role/lambda-role"
@@ -14,10 +15,17 @@ ECHO = "def handler(event, context):\n    return event\n"
 
 def package(**files: str) -> bytes:
     """A deployment package: `package(app="...")` holds app.py."""
+    return bundle({f"{name}.py": text for name, text in files.items()})
+
+
+def bundle(files: Mapping[str, str]) -> bytes:
+    """A deployment package of any files by their paths, all of them executable."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
-            archive.writestr(f"{name}.py", text)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o100755 << 16
+            archive.writestr(entry, text)
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@
 | `pool.py` | the environments of one function version |
 | `environment.py` | one environment, from fork to end |
 | `api.py` | the Runtime API over HTTP |
+| `streaming.py` | a response on its way, piece by piece |
 | `parent.py`, `guest/` | the prepared parents that fork environments, and what runs inside of them |
 | `interpreters.py` | which interpreter runs what |
 | `orders.py`, `variables.py` | what a new environment is to be, and what it finds in its environment |
@@ -28,6 +29,7 @@ from fogbank.runtime.model import (
     StartError,
 )
 from fogbank.runtime.runtime import Runtime
+from fogbank.runtime.streaming import ResponseStream
 from fogbank.runtime.variables import RESERVED
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "LogSink",
     "Logging",
     "Outcome",
+    "ResponseStream",
     "Runtime",
     "RuntimeUnavailableError",
     "StartError",

@@ -17,6 +17,7 @@ from typing import Protocol
 import httptools
 
 PREFIX = b"/2018-06-01/runtime/"
+_MODE = b"lambda-runtime-function-response-mode"
 _MAX_HEADERS = 1200 * 1024
 """AWS's clients put the cause of an error, up to 1 MB of JSON, in a header."""
 _REASONS = {
@@ -52,9 +53,25 @@ class RuntimeApi(Protocol):
         """Answer by `connection.answer`, at once or later."""
         ...
 
+    def streamed(self, connection: Connection, head: ApiRequest) -> BodySink | None:
+        """Who takes a body that is streamed piece by piece; `None` to have it read whole."""
+        ...
+
     @property
     def max_body(self) -> int:
         """The largest body that is taken, in bytes."""
+        ...
+
+
+class BodySink(Protocol):
+    """Who takes a streamed body."""
+
+    def piece(self, data: bytes) -> None:
+        """Take what came."""
+        ...
+
+    def complete(self, connection: Connection, request: ApiRequest) -> None:
+        """The body has ended; the request's headers hold its trailers now."""
         ...
 
 
@@ -72,6 +89,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_pending",
         "_reading",
+        "_sink",
         "_size",
         "_transport",
         "_url",
@@ -96,6 +114,7 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._size = 0
         self._oversized = False
+        self._sink: BodySink | None = None
 
     # -- asyncio --------------------------------------------------------------------------------------------
 
@@ -137,8 +156,14 @@ class Connection(asyncio.Protocol):
         self._size = 0
         if self._headers.get(b"expect") == b"100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._headers.get(_MODE, b"").lower() == b"streaming" and not self._waiting:
+            head = ApiRequest(self._parser.get_method(), self._url, self._headers, b"", False)
+            self._sink = self._api.streamed(self, head)
 
     def on_body(self, body: bytes) -> None:
+        if self._sink is not None:
+            self._sink.piece(body)
+            return
         self._size += len(body)
         if self._size > self._api.max_body:
             self._oversized = True
@@ -155,6 +180,9 @@ class Connection(asyncio.Protocol):
             self._pending.append(request)
             return
         self._waiting = True
+        if self._sink is not None:
+            self._sink.complete(self, request)
+            return
         self._api.asked(self, request)
 
     # -- the environment's side -----------------------------------------------------------------------------
@@ -185,6 +213,15 @@ class Connection(asyncio.Protocol):
             return
         self._held = b""
         self._transport.write(data)
+
+    def flow(self, open_: bool) -> None:
+        """Read on, or let the client wait."""
+        if self._transport is None or self._closed or self._transport.is_closing():
+            return
+        if open_:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def accept(self) -> None:
         """Answer 202."""

@@ -7,10 +7,12 @@ invocation goes on to its end whoever waits for it. The life is drawn in `model.
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +21,7 @@ import msgspec
 
 from fogbank.core.clock import Clock, complete
 from fogbank.runtime import records
-from fogbank.runtime.api import PREFIX, ApiRequest, Connection, Listener
+from fogbank.runtime.api import PREFIX, ApiRequest, BodySink, Connection, Listener
 from fogbank.runtime.interpreters import Choice
 from fogbank.runtime.memory import Memory
 from fogbank.runtime.model import (
@@ -33,6 +35,7 @@ from fogbank.runtime.model import (
 )
 from fogbank.runtime.output import OutputPipe
 from fogbank.runtime.parent import Order, PreparedParent
+from fogbank.runtime.streaming import MAX_STREAMED, ResponseStream
 
 TAIL = 4096
 """Bytes of log that LogType=Tail returns."""
@@ -63,6 +66,8 @@ class _Invocation:
     verdict: str | None = None
     """Why we killed the process: `timeout` or `memory`."""
     answered: bool = False
+    streaming: bool = False
+    """The runtime is streaming its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +198,37 @@ class Environment:
         if invocation is None or invocation.event.request_id.encode() != parts[1]:
             connection.refuse(400, "InvalidRequestID", "Invalid request ID")
             return
-        if invocation.answered:
+        if invocation.answered or invocation.streaming:
             connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
             return
         if request.oversized:
             self._too_large(connection)
         elif parts[2] == b"response":
             connection.accept()
-            self._complete(request.body, None)
+            kind, document = _trailing_error(request.headers)
+            self._complete(request.body if kind is None else document, kind)
         else:
             connection.accept()
-            kind = request.headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
+            kind = request.headers.get(_ERROR_TYPE, b"").decode("latin-1")
             self._complete(request.body or records.error_document(kind or "UnknownReason", ""), kind or "Unhandled")
+
+    def streamed(self, connection: Connection, head: ApiRequest) -> BodySink | None:
+        """A response in streaming mode begins: it goes on piece by piece if whoever asked takes it so."""
+        invocation = self._invocation
+        if invocation is None or invocation.event.stream is None or invocation.answered or invocation.streaming:
+            return None
+        path = b"%sinvocation/%s/response" % (PREFIX, invocation.event.request_id.encode())
+        if head.method != b"POST" or head.path.partition(b"?")[0] != path:
+            return None
+        invocation.streaming = True
+        kind = head.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
+        invocation.event.stream.begin(kind, connection.flow)
+        return _Streaming(self, invocation, invocation.event.stream)
+
+    def complete_stream(self, invocation: _Invocation, error_type: str | None, document: bytes) -> None:
+        """The runtime has streamed its answer, and says in trailers whether it failed."""
+        if self._invocation is invocation and not invocation.answered:
+            self._complete(document, error_type)
 
     def _too_large(self, connection: Connection) -> None:
         connection.refuse(
@@ -287,15 +311,18 @@ class Environment:
         self._output.drain()
         self.memory.sample()
         used = records.Report(duration, self.memory.largest, invocation.init)
-        self._finish(invocation, used, payload, None if error_type is None else "Unhandled")
+        self._finish(invocation, used, payload, error_type)
 
-    def _finish(self, invocation: _Invocation, used: records.Report, payload: bytes, error: str | None) -> None:
+    def _finish(self, invocation: _Invocation, used: records.Report, payload: bytes, error_type: str | None) -> None:
         now = self._clock.millis()
         event = invocation.event
         self._say(records.end(self.version, event), records.report(self.version, event, used, now))
         if not invocation.future.done():
             log = bytes(invocation.tail[-TAIL:])
-            invocation.future.set_result(Outcome(payload, error, log, used.duration))
+            error = None if error_type is None else "Unhandled"
+            invocation.future.set_result(Outcome(payload, error, log, used.duration, error_type))
+        if event.stream is not None:
+            event.stream.end()
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -336,15 +363,16 @@ class Environment:
         if invocation.verdict == "timeout":
             said = f"Task timed out after {records.seconds_text(self.version.timeout)}"
             self._say(f"{records.timestamp(now)} {request_id} {said}")
+            kind = "Sandbox.Timedout"
             used = records.Report(self.version.timeout, largest, invocation.init, "timeout")
-            payload = records.error_document("Sandbox.Timedout", f"RequestId: {request_id} Error: {said}")
+            payload = records.error_document(kind, f"RequestId: {request_id} Error: {said}")
         else:
             kind = "Runtime.OutOfMemory" if invocation.verdict == "memory" else "Runtime.ExitError"
             said = f"RequestId: {request_id} Error: {records.exit_text(exit_)}"
             self._say(said, kind)
             used = records.Report(duration, largest, invocation.init, "error", kind)
             payload = records.error_document(kind, said)
-        self._finish(invocation, used, payload, "Unhandled")
+        self._finish(invocation, used, payload, kind)
 
     def _close(self) -> None:
         """Give back every descriptor and folder."""
@@ -391,6 +419,50 @@ class Environment:
             if len(tail) > 4 * TAIL:
                 del tail[:-TAIL]
         self._sink.write(self.version, self.log_stream, lines)
+
+
+class _Streaming:
+    """Takes the body of a streamed response on behalf of its invocation."""
+
+    def __init__(self, environment: Environment, invocation: _Invocation, stream: ResponseStream) -> None:
+        self._environment = environment
+        self._invocation = invocation
+        self._stream = stream
+        self._full = False
+
+    def piece(self, data: bytes) -> None:
+        """Pass it on, unless the limit is passed."""
+        if not self._full and not self._stream.write(data):
+            self._full = True
+
+    def complete(self, connection: Connection, request: ApiRequest) -> None:
+        """Answer, and end the invocation."""
+        if self._full:
+            message = f"Response payload size exceeded maximum allowed payload size ({MAX_STREAMED} bytes)."
+            connection.refuse(413, "RequestEntityTooLarge", message)
+            kind = "Function.ResponseSizeTooLarge"
+            self._environment.complete_stream(self._invocation, kind, records.error_document(kind, message))
+            return
+        connection.accept()
+        found, document = _trailing_error(request.headers)
+        self._environment.complete_stream(self._invocation, found, document)
+
+
+_ERROR_TYPE = b"lambda-runtime-function-error-type"
+_ERROR_BODY = b"lambda-runtime-function-error-body"
+
+
+def _trailing_error(headers: Mapping[bytes, bytes]) -> tuple[str | None, bytes]:
+    """The kind and the document of the error that a streamed response ends with, if it does."""
+    kind = headers.get(_ERROR_TYPE)
+    if kind is None:
+        return None, b""
+    name = kind.decode("latin-1") or "Unhandled"
+    try:
+        document = base64.b64decode(headers.get(_ERROR_BODY, b""), validate=True)
+    except binascii.Error:
+        document = b""
+    return name, document or records.error_document(name, "")
 
 
 def _event_headers(event: Event, deadline: int) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fogbank.core.scope import Scope
+from fogbank.runtime.streaming import ResponseStream
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100
 """Bytes of a synchronous response. Source: the Lambda quotas page, and the text of the error itself."""
@@ -87,6 +88,8 @@ class Event:
     cognito_identity: str | None = None
     tail: bool = False
     """Whether the caller wants the end of the log."""
+    stream: ResponseStream | None = None
+    """Where a streamed response goes; without it the response is read whole, streamed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Outcome:
     log: bytes = b""
     duration: float = 0.0
     """Seconds from the event's being handed over to the answer."""
+    error_type: str | None = None
+    """What kind of error: the runtime's `Lambda-Runtime-Function-Error-Type`, or ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,9 @@ class Runtime(Actor):
         stream = records.log_stream(version, now, self._ids.hex(32))
         self.sink.write(version, stream, lines)
         log = "".join(f"{line.text}\n" for line in lines).encode() if event.tail else b""
-        return Outcome(payload, "Unhandled", log)
+        if event.stream is not None:
+            event.stream.end()
+        return Outcome(payload, "Unhandled", log, error_type=failure.error_type)
 
     async def check(self, runtime: str) -> Choice:
         """What would run functions of `runtime`; `RuntimeUnavailableError` says what to install."""

@@ -3,12 +3,14 @@
 // Handlers are ES modules or CommonJS, asynchronous or with a callback. What a function sees of it is what AWS's
 // runtime shows: error documents with a `trace`, console lines with time, request id and level, the context object.
 //
-// Sources: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html, nodejs-context.html, nodejs-logging.html.
+// Sources: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html, nodejs-context.html, nodejs-logging.html,
+// configuration-response-streaming.html, response-streaming-tutorial.html.
 
 import fs from "node:fs";
 import http from "node:http";
 import { createRequire } from "node:module";
 import path from "node:path";
+import stream from "node:stream";
 import { pathToFileURL } from "node:url";
 import util from "node:util";
 
@@ -71,6 +73,121 @@ function describe(error) {
     };
   }
   return { errorType: typeof error, errorMessage: String(error), trace: [] };
+}
+
+// -- response streaming -----------------------------------------------------------------------------------------
+
+const STREAMING = Symbol.for("aws.lambda.runtime.handler.streaming");
+const HIGH_WATER_MARK = Symbol.for("aws.lambda.runtime.handler.streaming.highWaterMark");
+const ERROR_TYPE = "Lambda-Runtime-Function-Error-Type";
+const ERROR_BODY = "Lambda-Runtime-Function-Error-Body";
+
+// What a streaming handler writes to. The request to the Runtime API begins with the first write.
+class ResponseStream extends stream.Writable {
+  constructor(id, highWaterMark) {
+    super({ highWaterMark, decodeStrings: true });
+    this.id = id;
+    this.contentType = "application/octet-stream";
+    this.fault = undefined;
+  }
+
+  setContentType(type) {
+    if (this.request) throw new Fault("InvalidStreamingOperation", "Cannot set content-type, too late.");
+    this.contentType = type;
+  }
+
+  write(chunk, encoding, done) {
+    const plain = typeof chunk === "string" || ArrayBuffer.isView(chunk) || chunk === null;
+    this.prelude();
+    return super.write(plain ? chunk : JSON.stringify(chunk), encoding, done);
+  }
+
+  end(chunk, encoding, done) {
+    if (!this.writableEnded) this.prelude();
+    return super.end(chunk, encoding, done);
+  }
+
+  prelude() {
+    const before = this._onBeforeFirstWrite;
+    this._onBeforeFirstWrite = undefined;
+    if (before) before((chunk) => super.write(chunk));
+  }
+
+  open() {
+    if (this.request) return;
+    const headers = {
+      "Content-Type": this.contentType,
+      "Transfer-Encoding": "chunked",
+      "Lambda-Runtime-Function-Response-Mode": "streaming",
+      Trailer: `${ERROR_TYPE}, ${ERROR_BODY}`,
+    };
+    const options = { agent, hostname, port, method: "POST", path: `${PREFIX}invocation/${this.id}/response`, headers };
+    this.request = http.request(options);
+    this.answered = new Promise((resolve, reject) => {
+      this.request.on("response", (response) => response.resume().on("end", resolve));
+      this.request.on("error", reject);
+    });
+    this.answered.catch(() => undefined);
+    this.request.flushHeaders();
+  }
+
+  _write(chunk, encoding, done) {
+    this.open();
+    if (this.request.write(chunk)) done();
+    else this.request.once("drain", done);
+  }
+
+  _final(done) {
+    this.open();
+    if (this.fault) {
+      this.request.addTrailers({
+        [ERROR_TYPE]: header(this.fault.errorType),
+        [ERROR_BODY]: Buffer.from(JSON.stringify(this.fault)).toString("base64"),
+      });
+    }
+    this.request.end();
+    this.answered.then(() => done(), done);
+  }
+}
+
+globalThis.awslambda = {
+  streamifyResponse(handler, options) {
+    handler[STREAMING] = "response";
+    if (options?.highWaterMark !== undefined) handler[HIGH_WATER_MARK] = parseInt(options.highWaterMark, 10);
+    return handler;
+  },
+  HttpResponseStream: {
+    from(underlying, prelude) {
+      underlying.setContentType("application/vnd.awslambda.http-integration-response");
+      const text = JSON.stringify(prelude);
+      underlying._onBeforeFirstWrite = (write) => {
+        write(text);
+        write(new Uint8Array(8));
+      };
+      return underlying;
+    },
+  },
+};
+
+// Runs a streaming handler; the stream is ended for a handler that leaves it open when nothing more can happen.
+async function runStreaming(handler, event, context) {
+  const output = new ResponseStream(context.awsRequestId, handler[HIGH_WATER_MARK]);
+  output.on("error", () => undefined);
+  const empty = () => output.end();
+  process.once("beforeExit", empty);
+  try {
+    const returned = handler(event, output, context);
+    if (typeof returned?.then !== "function") throw new Fault("Runtime.InvalidStreamingOperation", "Streaming does not support non-async handlers.");
+    await returned;
+    await stream.promises.finished(output);
+  } catch (error) {
+    if (!output.request) throw error;
+    output.fault = describe(error);
+    logError(error, output.fault);
+    if (!output.writableFinished) await new Promise((resolve) => output.end(resolve));
+  } finally {
+    process.removeListener("beforeExit", empty);
+  }
 }
 
 // -- output ---------------------------------------------------------------------------------------------------
@@ -241,6 +358,10 @@ async function serve(handler) {
     if (headers["lambda-runtime-trace-id"]) process.env._X_AMZN_TRACE_ID = headers["lambda-runtime-trace-id"];
     else delete process.env._X_AMZN_TRACE_ID;
     try {
+      if (handler[STREAMING] === "response") {
+        await runStreaming(handler, JSON.parse(body.toString("utf8")), contextOf(headers));
+        continue;
+      }
       const result = encode(await run(handler, JSON.parse(body.toString("utf8")), contextOf(headers)));
       await call("POST", `invocation/${requestId}/response`, { "Content-Type": "application/json" }, result);
     } catch (error) {

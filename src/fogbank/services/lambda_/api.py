@@ -8,11 +8,11 @@ from fogbank.core.credentials import Credentials
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.aliases import Aliases
 from fogbank.services.lambda_._api.base import CODE_PATH
-from fogbank.services.lambda_._api.invocation import Invocation
 from fogbank.services.lambda_._api.layers import Layers
 from fogbank.services.lambda_._api.mappings import Mappings
 from fogbank.services.lambda_._api.permissions import Permissions
 from fogbank.services.lambda_._api.readings import Readings
+from fogbank.services.lambda_._api.streams import Streams
 from fogbank.services.lambda_._sessions import Sessions
 from fogbank.services.lambda_.worker import Pollers
 from fogbank.storage import BlobNotFoundError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fogbank.services.kit import Kit
 
 
-class Lambda(Layers, Aliases, Permissions, Mappings, Invocation, Readings):
+class Lambda(Layers, Aliases, Permissions, Mappings, Streams, Readings):
     """Functions, their versions and aliases, invocation, layers, policies and event source mappings."""
 
     def __init__(self, kit: Kit) -> None:

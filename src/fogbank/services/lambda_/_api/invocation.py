@@ -86,8 +86,8 @@ class Invocation(LambdaBase):
         target = resolution.pick(self.kit.ids.fraction() if resolution.alias else 0.0)
         if kind == "DryRun":
             return {"StatusCode": 204}
-        _check_payload(payload)
-        context = _client_context(given.get("ClientContext"))
+        check_payload(payload)
+        context = client_context(given.get("ClientContext"))
         if kind == "Event":
             await self._accept(call, ref, payload, context)
             return {"StatusCode": 202, "Payload": b""}
@@ -112,7 +112,7 @@ class Invocation(LambdaBase):
                 f"{len(payload)} byte payload is too large for the Event invocation type (limit {MAX_ASYNC_OLD} bytes)"
             )
         await self._targets.find(ref)
-        _check_payload(payload)
+        check_payload(payload)
         await self._accept(call, ref, payload, None)
         return {"Status": 202}
 
@@ -229,7 +229,8 @@ async def _exists(tx: Tx, ref: FunctionRef) -> bool:
     return True
 
 
-def _check_payload(payload: bytes) -> None:
+def check_payload(payload: bytes) -> None:
+    """An event must be JSON; `InvalidRequestContentError` if it is not."""
     try:
         _check_json(payload)
     except msgspec.DecodeError as error:
@@ -238,7 +239,8 @@ def _check_payload(payload: bytes) -> None:
         ) from None
 
 
-def _client_context(text: str | None) -> str | None:
+def client_context(text: str | None) -> str | None:
+    """The client context, decoded; `InvalidRequestContentError` if it is no JSON object in base64."""
     if not text:
         return None
     if len(text) > MAX_CLIENT_CONTEXT:
