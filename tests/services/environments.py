@@ -11,10 +11,13 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from fogbank.core.ids import Ids
 from fogbank.core.scope import Scope
@@ -23,6 +26,7 @@ from fogbank.runtime import Event, FunctionVersion, Logging, LogLine, Runtime
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 IDS = Ids()
 TIMEOUT = 20.0
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js functions need node on this machine")
 ECHO = "def handler(event, context):\n    return event\n"
 PID = "import os\ndef handler(event, context):\n    return os.getpid()\n"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 from tests.services.environments import (
@@ -11,6 +10,7 @@ from tests.services.environments import (
     event,
     fail,
     lines,
+    needs_node,
 )
 
 from fogbank.runtime import (
@@ -18,9 +18,6 @@ from fogbank.runtime import (
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js functions need node on this machine")
 
 
 @needs_node
