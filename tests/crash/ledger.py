@@ -16,6 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.conftest import ServerProcess
 
+ROLE = "arn:aws:iam::000000000000:role/events"
 PATIENCE = 60
 """Long polls of a second each, after which what has not come is held to be lost."""
 
@@ -84,7 +85,7 @@ class Places:
 
 
 def prepare(server: ServerProcess) -> Places:
-    """Make a queue, a table, and a bus with a rule that forwards to a second queue."""
+    """Make a queue, a table, and a bus whose events go by another bus (a hop of delivery) to a second queue."""
     sqs, events = server.client("sqs"), server.client("events")
     places = Places(sqs.create_queue(QueueName="work")["QueueUrl"], sqs.create_queue(QueueName="arrivals")["QueueUrl"])
     arn = sqs.get_queue_attributes(QueueUrl=places.arrivals, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -97,7 +98,10 @@ def prepare(server: ServerProcess) -> Places:
     events.create_event_bus(Name=places.bus)
     events.put_rule(Name="all", EventBusName=places.bus, EventPattern='{"source": ["crash"]}')
     allow_rules(sqs, places.arrivals, arn)
-    events.put_targets(Rule="all", EventBusName=places.bus, Targets=[{"Id": "1", "Arn": arn}])
+    onward = events.create_event_bus(Name="onward")["EventBusArn"]
+    events.put_targets(Rule="all", EventBusName=places.bus, Targets=[{"Id": "1", "Arn": onward, "RoleArn": ROLE}])
+    events.put_rule(Name="last", EventBusName="onward", EventPattern='{"source": ["crash"]}')
+    events.put_targets(Rule="last", EventBusName="onward", Targets=[{"Id": "1", "Arn": arn}])
     return places
 
 

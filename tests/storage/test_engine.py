@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,20 @@ async def test_work_within_a_transaction_is_a_part_of_it(storage: SqliteStorage)
     assert (await names(storage), called) == ([], [])
     assert await storage.transact(lambda tx: outer(tx, fail=False)) == "result"
     assert (await names(storage), called, seen[0]) == (["inner", "outer"], ["inner"], ["inner", "outer"])
+
+
+async def test_work_may_have_work_within_it(storage: SqliteStorage) -> None:
+    """What follows the inner work is still a part of the outer transaction."""
+
+    async def work() -> list[str]:
+        async def inner(tx: Tx) -> None:
+            await tx.within(partial(put, storage, "innermost"))
+
+        await storage.transact(inner)
+        await put(storage, "inner")
+        return await names(storage)
+
+    assert await storage.transact(lambda tx: tx.within(work)) == ["inner", "innermost"]
 
 
 @pytest.mark.parametrize("waits", [False, True])

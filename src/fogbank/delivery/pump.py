@@ -1,6 +1,7 @@
 """The pump: takes what was enqueued, attempts it, and settles it.
 
-What a transaction enqueues is handed to the pump in memory as soon as it is committed, already leased to this
+What can arrive within the sender's own transaction does: a message for a queue of this same storage needs no hop.
+What else a transaction enqueues is handed to the pump in memory as soon as it is committed, already leased to this
 node; the table is read only for what was postponed, what was over the pump's capacity, and what another node or an
 earlier run of this one left behind.
 """
@@ -40,6 +41,10 @@ MAX_CLAIM = 500
 class Route:
     """Who makes the attempts of a kind of message. A service that has its own extends this."""
 
+    async def join(self, tx: Tx, message: Message) -> bool:  # noqa: ARG002
+        """Let it arrive in the sender's transaction, where that can be done without waiting; whether it did."""
+        return False
+
     async def attempt(self, attempt: Attempt) -> Any:
         """Try once. Return anything for `succeeded`; raise to fail (`PermanentError`: never try again)."""
         raise NotImplementedError
@@ -54,13 +59,14 @@ class Route:
 class _Lane:
     """A route, what waits for it in memory, and what it is at. Lanes are apart: a slow route holds up no other."""
 
-    __slots__ = ("has_sequel", "name", "ready", "route", "under_way")
+    __slots__ = ("has_sequel", "joins", "name", "ready", "route", "under_way")
 
     def __init__(self, name: str, route: Route) -> None:
         self.name = name
         self.route = route
         self.ready: deque[Attempt] = deque()
         self.under_way: dict[int, Attempt] = {}
+        self.joins = type(route).join is not Route.join
         self.has_sequel = type(route).succeeded is not Route.succeeded
 
     @property
@@ -99,12 +105,14 @@ class Delivery(Actor):
             raise ValueError(f"route {name!r} is registered already")
         self._lanes[name] = _Lane(name, route)
 
-    async def enqueue(self, tx: Tx, message: Message) -> int:
-        """Add a message in the sender's transaction. It is attempted at once after the commit (or after its delay).
+    async def enqueue(self, tx: Tx, message: Message) -> None:
+        """Add a message in the sender's transaction: it arrives with the commit, or is attempted at once after it.
 
-        `KeyError` if nobody has registered its route.
+        One with a delay is attempted after that. `KeyError` if nobody has registered its route.
         """
         lane = self._lanes[message.route]
+        if lane.joins and message.delay <= 0 and await lane.route.join(tx, message):
+            return
         now = self._clock.millis()
         take = self.running and message.delay <= 0 and lane.room > 0
         leased_until = now + int(LEASE * 1000) if take else 0
@@ -114,7 +122,6 @@ class Delivery(Actor):
             tx.after_commit(lambda: self._offer(lane, attempt))
         else:
             tx.wake(TOPIC)
-        return key
 
     async def quiet(self) -> None:
         """Wait until nothing is under way or ready: for tests, and for a stop."""

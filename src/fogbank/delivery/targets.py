@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from fogbank.storage import Tx
 
 DEAD_LETTER_POLICY = RetryPolicy(max_retries=1_000, max_age=14 * DAY)
 """A dead letter is tried until its queue would have forgotten it."""
+_QUEUE_ARNS = ("arn:aws:sqs:", "arn:aws-cn:sqs:", "arn:aws-us-gov:sqs:")
 MAX_TRANSFORMED = 256 * 1024
 """Bytes of a payload that may be a log event's `timestamp` and `message`."""
 
@@ -156,6 +158,20 @@ class TargetRoute(Route):
         self._cloud = cloud
         self._delivery = delivery
         self._clock = clock
+
+    async def join(self, tx: Tx, message: Message) -> bool:
+        """Send to a queue at once: SendMessage does all that it does in one transaction, which joins the sender's.
+
+        What it refuses goes the ordinary way, to be attempted again and dead-lettered by its policy.
+        """
+        if not message.target.startswith(_QUEUE_ARNS):
+            return False
+        try:
+            arn, call = target_call(message, self._clock.time())
+            await tx.within(partial(self._make, arn, call, message))
+        except (ApiError, PermanentError):
+            return False
+        return True
 
     async def attempt(self, attempt: Attempt) -> Any:
         message = attempt.message

@@ -121,11 +121,11 @@ class _SqliteTx:
         self._cursor.executemany(_adapted(sql), rows).fetchall()
 
     async def within(self, work: Callable[[], Awaitable[T]]) -> T:
-        self.joining = True
+        outer, self.joining = self.joining, True
         try:
             return await self.part(_driven(work))
         finally:
-            self.joining = False
+            self.joining = outer
 
     async def part(self, body: Callable[[Tx], Awaitable[T]]) -> T:
         """Run a body in a savepoint: what it did is undone if it raises."""

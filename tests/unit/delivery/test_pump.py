@@ -23,6 +23,7 @@ from fogbank.storage import SqliteStorage, Tx
 SCOPE = Scope("123456789012")
 TRACE = Trace("1-00000000-000000000000000000000000", "0000000000000000")
 QUEUE = SCOPE.arn("sqs", "orders")
+TOPIC = SCOPE.arn("sns", "orders")
 DEAD = SCOPE.arn("sqs", "dead")
 
 
@@ -81,7 +82,7 @@ class World:
         await self.storage.close()
 
     async def send(self, **settings: Any) -> None:
-        message = Message(**{"target": QUEUE, "payload": b'{"n":1}', "scope": SCOPE, "trace": TRACE, **settings})
+        message = Message(**{"target": TOPIC, "payload": b'{"n":1}', "scope": SCOPE, "trace": TRACE, **settings})
 
         async def body(tx: Tx) -> None:
             await self.delivery.enqueue(tx, message)
@@ -106,7 +107,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_a_message_becomes_the_call_that_fits_its_target(world: World) -> None:
-    await world.send(parameters={"MessageGroupId": "g"})
+    await world.send(target=QUEUE, parameters={"MessageGroupId": "g"})
     await world.delivery.quiet()
     ((service, operation, request),) = world.cloud.calls
     assert (service, operation) == ("sqs", "SendMessage")
@@ -180,13 +181,31 @@ async def test_a_message_past_its_age_is_given_up(world: World) -> None:
     world.cloud.failures = [ThrottledError("slow")] * 12
     await world.send(dead_letter=DEAD, policy=RetryPolicy(max_age=60, first=10, ceiling=10))
     await world.clock.advance(59)
-    tried = [call[2]["QueueUrl"].rpartition("/")[2] for call in world.cloud.calls]
-    assert 6 <= tried.count("orders") <= 11
+    assert 6 <= [call[1] for call in world.cloud.calls].count("Publish") <= 11
     world.cloud.failures = []
     await world.clock.advance(600)
     assert world.cloud.calls[-1][2]["QueueUrl"].endswith("/dead")
     attributes = world.cloud.calls[-1][2]["MessageAttributes"]
     assert attributes["EXHAUSTED_RETRY_CONDITION"]["StringValue"] == "MaximumEventAgeInSeconds"
+
+
+async def test_a_message_for_a_queue_arrives_in_the_senders_transaction(world: World) -> None:
+    async def body(tx: Tx) -> None:
+        await world.delivery.enqueue(tx, Message(target=QUEUE, payload=b"{}", scope=SCOPE, trace=TRACE))
+        assert [call[1] for call in world.cloud.calls] == ["SendMessage"]
+
+    await world.storage.transact(body)
+    assert await world.waiting() == 0
+
+
+async def test_what_a_queue_refuses_at_once_goes_the_ordinary_way(world: World) -> None:
+    world.cloud.failures = [ThrottledError("slow down"), ThrottledError("slow down")]
+    await world.send(target=QUEUE, policy=RetryPolicy(delays=(60,), max_retries=1))
+    await world.delivery.quiet()
+    assert await world.waiting() == 1
+    await world.clock.advance(60)
+    assert len(world.cloud.calls) == 3
+    assert await world.waiting() == 0
 
 
 async def test_a_delayed_message_waits(world: World) -> None:

@@ -71,6 +71,10 @@ class ScheduleTimer:
 class ScheduleRoute(TargetRoute):
     """Makes the attempts of invocations: templated targets by their ARN, universal ones by their operation."""
 
+    async def join(self, tx: Tx, message: Message) -> bool:
+        """The first attempt, where that needs no hop."""
+        return await super().join(tx, replace(message, payload=with_attempt_number(message.payload, 1)))
+
     async def attempt(self, attempt: Attempt) -> Any:
         payload = with_attempt_number(attempt.message.payload, attempt.number)
         message = replace(attempt.message, payload=payload)
