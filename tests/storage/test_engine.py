@@ -283,6 +283,11 @@ async def test_every_commit_is_synced(storage: SqliteStorage) -> None:
     assert storage.pragma("synchronous") == 2
 
 
+async def test_a_statement_is_planned_once_whatever_its_values(storage: SqliteStorage) -> None:
+    """Planning anew for every new bound of a range costs several times what running the statement does."""
+    assert storage.plans_are_stable
+
+
 async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
     first = SqliteStorage(tmp_path, SystemClock())
     await first.migrate([SCHEMA])
