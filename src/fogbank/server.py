@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,13 @@ class Server(Actor):
         await asyncio.to_thread(_keep_offset, self.config.data, self.clock.offset + seconds)
         await self.clock.advance(seconds)
         return self.clock.time()
+
+    async def usage(self, since: float, traces: int) -> dict[str, Any]:
+        """What was used since a moment (clock seconds), with the newest traces one by one."""
+        if not self.cloud.usage.on:
+            return {"on": False}
+        report = await self.cloud.usage.report(since=since, traces=traces)
+        return {"on": True, **{part.name: getattr(report, part.name) for part in fields(report)}}
 
     def health(self) -> dict[str, Any]:
         """What is here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,34 @@ class Connection:
         except (OSError, ValueError):
             return None
         return found if isinstance(found, dict) else None
+
+    def get(self, path: str) -> dict[str, Any]:
+        """What one of the server's own paths answers; `Failure` if it does not."""
+        return self._own(path, None)
+
+    def post(self, path: str, document: Any) -> dict[str, Any]:
+        """The same of a document that is sent to it."""
+        return self._own(path, json.dumps(document).encode())
+
+    def _own(self, path: str, data: bytes | None) -> dict[str, Any]:
+        try:
+            with urllib.request.urlopen(self.endpoint + path, data=data, timeout=60) as reply:  # noqa: S310
+                found: dict[str, Any] = json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            try:
+                message = json.loads(error.read()).get("message", "")
+            except ValueError:
+                message = ""
+            raise Failure(
+                Exit.UNREACHABLE, f"the server answered {error.code}: {message}", where=self.endpoint + path
+            ) from None
+        except OSError:
+            raise unreachable(self.endpoint) from None
+        except ValueError:
+            raise Failure(
+                Exit.UNREACHABLE, "what answers there is not Fogbank", where=self.endpoint, do="check --endpoint"
+            ) from None
+        return found
 
 
 @functools.lru_cache(maxsize=8)

@@ -23,11 +23,14 @@ from fogbank.core.trace import Trace
 from fogbank.core.validation import check
 from fogbank.delivery import Delivery
 from fogbank.delivery.targets import TargetRoute
+from fogbank.insight.meter import Rule, rule_of
+from fogbank.insight.spans import SpanMeter
 from fogbank.runtime import Runtime
 from fogbank.services.kit import Handler, Kit, Service
 from fogbank.storage import Blobs, Migrations, SqliteStorage, Storage
 from fogbank.storage.engine import StorageBusyError
 from fogbank.telemetry import Telemetry
+from fogbank.telemetry.usage import Usage
 
 _log = logging.getLogger("fogbank.cloud")
 
@@ -39,6 +42,8 @@ class _Door:
     service: Service
     operation: OperationModel
     handler: Handler
+    rule: Rule | None
+    """What meters it, if AWS bills it by the request."""
 
 
 class LocalCloud(Actor):
@@ -64,10 +69,12 @@ class LocalCloud(Actor):
         self.storage = storage
         self.telemetry = Telemetry(config, clock)
         self._recorder = Recorder(self.telemetry, clock)
+        self.usage = Usage(self.telemetry, clock)
+        self.telemetry.observe(SpanMeter(self.usage))
         self.delivery = Delivery(storage, clock, ids, self.telemetry)
         self.runtime = Runtime(config, clock, ids, self.telemetry)
         blobs = Blobs(config.data / "blobs")
-        kit = Kit(config, clock, ids, storage, blobs, self.delivery, self.runtime, self, self.telemetry)
+        kit = Kit(config, clock, ids, storage, blobs, self.delivery, self.runtime, self, self.telemetry, self.usage)
         self.services = {name: kind(kit) for name, kind in services.items()}
         self.delivery.route("target", TargetRoute(self, self.delivery, clock))
         self._sources = [service for service in self.services.values() if isinstance(service, CredentialSource)]
@@ -75,7 +82,9 @@ class LocalCloud(Actor):
         for name, service in self.services.items():
             model = service_model(name)
             for operation, handler in service.handlers().items():
-                self._doors[name, operation] = _Door(service, model.operation(operation), handler)
+                self._doors[name, operation] = _Door(
+                    service, model.operation(operation), handler, rule_of(name, operation)
+                )
 
     @classmethod
     def on_disk(cls, config: Config, clock: Clock, ids: Ids) -> LocalCloud:
@@ -157,6 +166,8 @@ class LocalCloud(Actor):
             self._recorder.failed(door.operation, call, request, error, parent, begin)
             raise
         self._recorder.done(door.operation, call, request, reply, parent, begin)
+        if door.rule is not None:
+            self.usage.add(scope, inner.root, door.rule(request, reply))
         return reply
 
     async def _answer(self, door: _Door, call: Call, request: Request) -> Reply:

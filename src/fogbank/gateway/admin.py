@@ -5,6 +5,7 @@ GET  /_localstack/health    the same in LocalStack's form, which many tools wait
 POST /_fogbank/reset        empty everything                        (only with --auth local)
 POST /_fogbank/clock        {"seconds": 3600} moves time forward    (only with --auth local)
 GET  /_fogbank/clock        what time it is
+GET  /_fogbank/usage        what was used, in the units that AWS bills; ?since= (clock seconds) &traces= (how many)
 GET  /_fogbank/<service>/…  a file that a reply pointed to (a function's code)
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -23,6 +25,10 @@ from fogbank.core.http import HttpRequest, HttpResponse
 
 FARTHEST = 100 * 366 * 86_400.0
 """Seconds that the clock may be moved at once: a hundred years."""
+
+
+MAX_TRACES = 10_000
+"""Traces of one answer of `/_fogbank/usage`."""
 
 
 class Admin(Protocol):
@@ -38,6 +44,10 @@ class Admin(Protocol):
 
     async def advance(self, seconds: float) -> float:
         """Move the clock forward; the time that it is then."""
+        ...
+
+    async def usage(self, since: float, traces: int) -> Mapping[str, Any]:
+        """What was used since a moment (clock seconds), with the newest traces one by one."""
         ...
 
 
@@ -63,6 +73,8 @@ class AdminPages:
                 return await self._advance(request)
             case "GET", "/_fogbank/clock":
                 return answer(200, {"time": self._admin.health().get("time")})
+            case "GET", "/_fogbank/usage":
+                return await self._usage(request)
             case "POST", "/_fogbank/reset" | "/_fogbank/clock":
                 return problem(403, f"POST {request.path} is allowed with --auth local only")
             case _, "/_fogbank/health" | "/_localstack/health" | "/_fogbank/reset" | "/_fogbank/clock":
@@ -89,6 +101,16 @@ class AdminPages:
     def _localstack_health(self) -> dict[str, Any]:
         services = self._admin.health()["services"]
         return {"services": dict(services), "edition": "fogbank", "version": __version__}
+
+    async def _usage(self, request: HttpRequest) -> HttpResponse:
+        given = dict(parse_qsl(request.query))
+        try:
+            since, traces = float(given.get("since", 0)), int(given.get("traces", 1000))
+        except ValueError:
+            return problem(400, f"expected numbers for since and traces, got {given}")
+        if not (math.isfinite(since) and 0 <= traces <= MAX_TRACES):
+            return problem(400, f"expected at most {MAX_TRACES} traces, got {traces}")
+        return answer(200, await self._admin.usage(since, traces))
 
     async def _advance(self, request: HttpRequest) -> HttpResponse:
         try:

@@ -33,7 +33,8 @@ _INSIDE = {
     "stepfunctions": "StartExecution StartSyncExecution RedriveExecution",
     "dynamodb": (
         "BatchExecuteStatement BatchGetItem BatchWriteItem DeleteItem ExecuteStatement ExecuteTransaction GetItem "
-        "PutItem Query RestoreTableFromBackup RestoreTableToPointInTime Scan TransactGetItems TransactWriteItems UpdateItem"
+        "PutItem Query RestoreTableFromBackup RestoreTableToPointInTime Scan TransactGetItems "
+        "TransactWriteItems UpdateItem"
     ),
     "events": "StartReplay",
     "scheduler": "CreateSchedule UpdateSchedule",

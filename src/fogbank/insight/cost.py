@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any
 
+from fogbank.insight.overheads import share_out
 from fogbank.insight.prices import PriceBook
 from fogbank.insight.units import service_of
 from fogbank.telemetry.usage import TraceUse, Used
@@ -139,7 +140,7 @@ def list_price(book: PriceBook, unit: str, quantity: float) -> float:
 def entries(book: PriceBook, traces: Sequence[TraceUse], names: Mapping[str, str]) -> tuple[Entry, ...]:
     """Traces put together by what they begin with, those that cost most first."""
     groups: dict[tuple[str, str], list[TraceUse]] = defaultdict(list)
-    for trace in traces:
+    for trace in share_out(traces):
         if trace.uses:
             first = trace.uses[0]
             groups[first.unit, names.get(first.resource, first.resource)].append(trace)
@@ -147,9 +148,7 @@ def entries(book: PriceBook, traces: Sequence[TraceUse], names: Mapping[str, str
     return tuple(sorted(found, key=lambda entry: -entry.total))
 
 
-def _entry(
-    book: PriceBook, unit: str, resource: str, group: Sequence[TraceUse], names: Mapping[str, str]
-) -> Entry:
+def _entry(book: PriceBook, unit: str, resource: str, group: Sequence[TraceUse], names: Mapping[str, str]) -> Entry:
     sums: dict[tuple[str, str], float] = defaultdict(float)
     costs = []
     for trace in group:

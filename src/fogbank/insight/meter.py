@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fogbank.telemetry.usage import Use
@@ -60,15 +61,20 @@ def _message_size(message: Mapping[str, Any]) -> int:
     return total
 
 
+@lru_cache(maxsize=1000)
+def _one_request(url: str) -> Sequence[Use]:
+    return (Use(_queue_unit(url), url, 1),)
+
+
 def _sqs_any(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
     url = request.get("QueueUrl") or request.get("QueueName") or request.get("SourceArn") or ""
-    return (Use(_queue_unit(url), url, 1),)
+    return _one_request(url)
 
 
 def _sqs_send(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
     url = request["QueueUrl"]
     if len(request["MessageBody"]) <= _SAFE and "MessageAttributes" not in request:
-        return (Use(_queue_unit(url), url, 1),)
+        return _one_request(url)
     return (Use(_queue_unit(url), url, pieces(_message_size(request))),)
 
 
@@ -107,7 +113,7 @@ def _put_events(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequenc
 
 
 def _invoke(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
-    """ "1 request per each asynchronous event for the first 256 KB … 1 additional request for each 64 KB"."""
+    """Quoted: "1 request per each asynchronous event for the first 256 KB, 1 additional for each 64 KB"."""
     payload = request.get("Payload") or request.get("InvokeArgs") or b""
     if len(payload) <= FREE_ASYNC or request.get("InvocationType", "Event") != "Event":
         return NOTHING
@@ -185,16 +191,14 @@ def _metric_request(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Seq
 
 
 def _metric_data(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
-    """ "GetMetricData: per 1,000 metrics requested"; expressions over them cost nothing."""
+    """Billed by metrics requested; expressions over them cost nothing."""
     asked = sum(1 for query in request["MetricDataQueries"] if "MetricStat" in query)
     return (Use("cloudwatch.metrics-read", "", asked),)
 
 
 def _segments(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
     """A trace is recorded once, however many segments it has: segments without a parent begin one."""
-    begun = sum(
-        1 for document in request["TraceSegmentDocuments"] if '"parent_id"' not in document
-    )
+    begun = sum(1 for document in request["TraceSegmentDocuments"] if '"parent_id"' not in document)
     return (Use("xray.traces-recorded", "", begun),) if begun else NOTHING
 
 
@@ -204,14 +208,14 @@ def _traces_read(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequen
 
 
 def _publish(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
-    """ "Each 64KB chunk of published data is billed as 1 request"."""
+    """Quoted: "each 64KB chunk of published data is billed as 1 request"."""
     entries = request.get("PublishBatchRequestEntries") or (request,)
     total = sum(size(entry.get("Message") or "") + _message_size(entry) for entry in entries)
     return (Use("sns.requests", request.get("TopicArn") or request.get("TargetArn") or "", pieces(total)),)
 
 
 def _stream_records(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
-    """ "Each GetRecords call is billed as a streams read request unit and returns up to 1 MB"."""
+    """Quoted: "each GetRecords call is billed as a streams read request unit and returns up to 1 MB"."""
     return (Use("dynamodb.stream-reads", "", 1),)
 
 

@@ -130,7 +130,7 @@ def _price(unit: str, given: Any, name: str, region: str, about: Mapping[str, st
         free = float(given.get("free", 0))
     except (TypeError, ValueError, KeyError, AttributeError):
         raise PriceBookError(
-            f'{name}: {unit}: expected a number or {{ per = 1, tiers = [[0, 0.20]], free = 0 }}, got {given!r}'
+            f"{name}: {unit}: expected a number or {{ per = 1, tiers = [[0, 0.20]], free = 0 }}, got {given!r}"
         ) from None
     ends = [end for end, _ in tiers[:-1]]
     if not tiers or per <= 0 or tiers[-1][0] != 0 or ends != sorted(set(ends)) or 0.0 in ends:

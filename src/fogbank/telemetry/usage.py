@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from fogbank.core.clock import Clock
+from fogbank.core.clock import Clock, SystemClock
 from fogbank.core.scope import Scope
 from fogbank.storage import Tx
-from fogbank.telemetry.telemetry import Telemetry
+from fogbank.telemetry.telemetry import NO_TELEMETRY, Telemetry
 
 MAX_KEYS = 20_000
 """Different (account, region, unit, resource) between two writes; what comes beyond is kept without its resource."""
@@ -141,12 +141,11 @@ class Usage:
         account, region = scope.account, scope.region
         for unit, resource, quantity in uses:
             key = (account, region, unit, resource)
-            if key in totals:
+            try:
                 totals[key] += quantity
-            elif len(totals) < MAX_KEYS:
-                totals[key] = quantity
-            else:
-                key = (account, region, unit, "")
+            except KeyError:
+                if len(totals) >= MAX_KEYS:
+                    key = (account, region, unit, "")
                 totals[key] = totals.get(key, 0.0) + quantity
             if trace is not None:
                 trace[key] = trace.get(key, 0.0) + quantity
@@ -230,7 +229,14 @@ class Usage:
         return await self._telemetry.read(body)
 
 
-async def _write(tx: Tx, *, minute: int, rows: list[tuple[object, ...]], traced: list[tuple[object, ...]]) -> None:
+NO_USAGE = Usage(NO_TELEMETRY, SystemClock())
+"""Records nothing."""
+
+
+Rows = Sequence[tuple[object, ...]]
+
+
+async def _write(tx: Tx, *, minute: int, rows: Rows, traced: Rows) -> None:
     await tx.execute_many(ADD_TOTAL, rows)
     await tx.execute_many(ADD_TRACE, traced)
     await tx.execute(GATHER_OLD, minute - MAX_MINUTES)
@@ -247,9 +253,7 @@ async def _forget(tx: Tx, *, moment: int) -> None:
         await tx.execute(DELETE_TRACES, oldest[0])
 
 
-async def _read(
-    tx: Tx, *, since: float, traces: int
-) -> tuple[int, int, tuple[Used, ...], tuple[TraceUse, ...]]:
+async def _read(tx: Tx, *, since: float, traces: int) -> tuple[int, int, tuple[Used, ...], tuple[TraceUse, ...]]:
     totals = tuple(Used(*row) for row in await tx.fetch(TOTALS, int(since // 60)))
     span = await tx.fetch_one(SPAN)
     first, last = (span[0] or 0, span[1] or 0) if span is not None else (0, 0)

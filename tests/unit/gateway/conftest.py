@@ -104,6 +104,9 @@ class StubCloud:
     async def find_credentials(self, access_key: str) -> Credentials | None:
         return self.keys.get(access_key)
 
+    async def usage(self, since: float, traces: int) -> dict[str, Any]:
+        return {"on": True, "since": since, "traces": traces}
+
     def health(self) -> dict[str, Any]:
         return {"services": {"sqs": "running"}, "time": 1.5}
 

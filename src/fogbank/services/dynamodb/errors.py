@@ -50,6 +50,8 @@ class ConditionalCheckFailedError(ApiError):
     """The condition does not hold. `Item` is the item as it is, if the request asked for it."""
 
     code = "ConditionalCheckFailedException"
+    units = 1.0
+    """Write units that the attempt used: those of the item as it is."""
 
     def __init__(self, item: Mapping[str, Any] | None = None) -> None:
         if item is None:

@@ -32,7 +32,7 @@ class Events(
         super().__init__(kit)
         storage, clock = kit.storage, kit.clock
         timer = RuleTimer(storage, clock, kit.ids, kit.delivery)
-        replayer = Replayer(storage, clock, kit.ids, kit.delivery, self._router)
+        replayer = Replayer(storage, clock, kit.ids, kit.delivery, self._router, kit.usage)
         reaper = ArchiveReaper(storage, clock)
         self._workers = (
             DueWorker("events-schedules", storage, clock, RULES_TOPIC, timer.act),

@@ -296,6 +296,11 @@ def entry_size(entry: Mapping[str, Any]) -> int:
     return size + sum(len(resource.encode()) for resource in entry.get("Resources", ()))
 
 
+def billed_pieces(event: bytes) -> int:
+    """As how many events one is billed: 64 KB each (https://aws.amazon.com/eventbridge/pricing/)."""
+    return max(1, -(-len(event) // 65_536))
+
+
 def target_arn(text: str) -> Arn | None:
     """A target's ARN, `None` if it is none."""
     try:

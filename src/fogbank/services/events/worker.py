@@ -20,8 +20,9 @@ from fogbank.delivery import Delivery
 from fogbank.services.events import storage as rows
 from fogbank.services.events._router import Router, compile_rule, encode, route, send
 from fogbank.services.events._schedules import last_fire, next_fire
-from fogbank.services.events.model import BusKey, Replay, ReplayState, scheduled_event, timestamp
+from fogbank.services.events.model import BusKey, Replay, ReplayState, billed_pieces, scheduled_event, timestamp
 from fogbank.storage import Storage, Tx
+from fogbank.telemetry.usage import Usage, Use
 
 _log = logging.getLogger("fogbank.events")
 
@@ -73,7 +74,10 @@ class RuleTimer:
 class Replayer:
     """Sends archived events again, a few at a time, in the order of their times."""
 
-    def __init__(self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery, router: Router) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery, router: Router, usage: Usage
+    ) -> None:
+        self._usage = usage
         self._storage = storage
         self._clock = clock
         self._ids = ids
@@ -115,6 +119,8 @@ class Replayer:
                 )  # fmt: skip
                 for message in accepted.messages:
                     await self._delivery.enqueue(tx, message)
+                pieces = billed_pieces(archived.event)
+                self._usage.add(current.scope, trace.root, (Use("events.replayed", current.archive, pieces),))
             await rows.put_replay(tx, _moved(current, events, now))
 
         await self._storage.transact(body)

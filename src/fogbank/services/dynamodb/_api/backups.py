@@ -28,6 +28,7 @@ from fogbank.services.dynamodb.errors import (
 )
 from fogbank.services.dynamodb.model import Definition, Table
 from fogbank.storage import Tx
+from fogbank.telemetry.usage import Use
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import (
@@ -129,6 +130,7 @@ class BackupOperations(Parts):
 
         async def body(tx: Tx) -> Table:
             backup = await self._backup(tx, call.scope, request["BackupArn"])
+            self._bill_restored(call, request["TargetTableName"], backup.size)
             source = backup.definition
             wanted = restored(source, request, "RestoreTableFromBackup", call.scope, now, self.kit.ids)
             origin: dict[str, str | float] = {
@@ -159,11 +161,15 @@ class BackupOperations(Parts):
                 raise PointInTimeRecoveryUnavailableError(
                     f"Point in time recovery is not enabled for table '{source.name}'"
                 )
+            self._bill_restored(call, request["TargetTableName"], (await self.tables.statistics(tx, source))[1])
             wanted = restored(source.definition, request, "RestoreTableToPointInTime", call.scope, now, self.kit.ids)
             origin: dict[str, str | float] = {"SourceTableArn": source.arn, "RestoreDateTime": now}
             return await self._restore(tx, call.scope, wanted, source.id, origin)
 
         return await self._restored(call.scope, request["TargetTableName"], body)
+
+    def _bill_restored(self, call: Call, name: str, size: int) -> None:
+        self.kit.usage.add(call.scope, call.trace.root, (Use("dynamodb.restored-gb", name, size / 1024**3),))
 
     async def _restore(
         self, tx: Tx, scope: Scope, wanted: Definition, items: int, origin: dict[str, str | float]

@@ -64,6 +64,8 @@ class BatchOperations(ItemOperations):
                 await self._find(tx, call, one, found)
 
         await self.kit.storage.read(body)
+        for name, used in found.consumed.items():
+            self.bill_read(call, name, used.total)
         reply: Reply = {"Responses": found.items, "UnprocessedKeys": found.unprocessed}
         _report(reply, found.consumed, request.get("ReturnConsumedCapacity"))
         return reply
@@ -109,6 +111,8 @@ class BatchOperations(ItemOperations):
                 await self._write_all(tx, call, name, listed, consumed[name], metrics if measures else None)
 
         await self.kit.storage.transact(body)
+        for name, used in consumed.items():
+            self.bill_write(call, name, used.total)
         reply: Reply = {"UnprocessedItems": {}}
         if metrics:
             reply["ItemCollectionMetrics"] = metrics

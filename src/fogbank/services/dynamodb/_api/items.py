@@ -13,6 +13,7 @@ from fogbank.services.dynamodb._items.plans import Plan, UpdatePlan
 from fogbank.services.dynamodb._rows.writer import Outcome
 from fogbank.services.dynamodb._values.attributes import Item
 from fogbank.services.dynamodb._values.codec import decode
+from fogbank.services.dynamodb.errors import ConditionalCheckFailedError
 from fogbank.services.dynamodb.model import Table
 from fogbank.storage import Tx
 
@@ -57,9 +58,10 @@ class ItemOperations(Parts):
         if row is not None:
             item = decode(row[0])
             reply["Item"] = item if plan.projection is None else plan.projection.of(item)
+        units = read_units(0 if row is None else row[1], consistent=plan.consistent)
+        self.bill_read(call, request["TableName"], units)
         wanted = request.get("ReturnConsumedCapacity")
         if wanted is not None:
-            units = read_units(0 if row is None else row[1], consistent=plan.consistent)
             reply["ConsumedCapacity"] = Consumed(units).report(request["TableName"], wanted)
         return reply
 
@@ -72,7 +74,12 @@ class ItemOperations(Parts):
             outcome = await self.writer.perform(tx, table, plan)
             return outcome, await self.collection_metrics(tx, outcome) if measures else None
 
-        outcome, metrics = await self.kit.storage.transact(body)
+        try:
+            outcome, metrics = await self.kit.storage.transact(body)
+        except ConditionalCheckFailedError as error:
+            self.bill_write(call, name, error.units)
+            raise
+        self.bill_write(call, name, outcome.consumed.total)
         reply: Reply = {}
         attributes = returned(request.get("ReturnValues", "NONE"), outcome, plan)
         if attributes:

@@ -20,6 +20,7 @@ from fogbank.services.dynamodb.storage import Items, Tables, Upkeep
 from fogbank.services.dynamodb.worker import Worker
 from fogbank.services.kit import Kit, Service
 from fogbank.storage import Tx
+from fogbank.telemetry.usage import Use
 
 T = TypeVar("T")
 
@@ -53,6 +54,14 @@ class Parts(Service):
         self.catalog.forget()
         self.watch.forget()
         self.statistics.forget()
+
+    def bill_read(self, call: Call, name: str, units: float) -> None:
+        """Say what a read used of a table."""
+        self.kit.usage.add(call.scope, call.trace.root, (Use("dynamodb.read-units", name, units),))
+
+    def bill_write(self, call: Call, name: str, units: float) -> None:
+        """Say what a write used of a table."""
+        self.kit.usage.add(call.scope, call.trace.root, (Use("dynamodb.write-units", name, units),))
 
     async def reads(self, call: Call, name: str, body: Callable[[Tx, Table], Awaitable[T]]) -> T:
         """Run `body` with a table that is read from."""

@@ -40,6 +40,7 @@ class QueryOperations(Parts):
             reply["Items"] = page.items
         if page.last is not None:
             reply["LastEvaluatedKey"] = page.last
+        self.bill_read(call, name, page.consumed.total)
         consumed = page.consumed.report(name, request.get("ReturnConsumedCapacity"))
         if consumed is not None:
             reply["ConsumedCapacity"] = consumed

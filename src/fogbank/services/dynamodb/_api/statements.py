@@ -54,6 +54,7 @@ class StatementOperations(TransactionOperations):
 
         async def body(tx: Tx) -> Reply:
             items, consumed = await self._write_one(tx, call, statement, request, wants)
+            self.bill_write(call, statement.table, consumed.total)
             reply: Reply = {"Items": items}
             report = consumed.report(statement.table, wants)
             if report is not None:
@@ -90,6 +91,7 @@ class StatementOperations(TransactionOperations):
         if page.last is not None:
             reply["LastEvaluatedKey"] = page.last
             reply["NextToken"] = _token(page.last, digest)
+        self.bill_read(call, select.table, page.consumed.total)
         report = page.consumed.report(select.table, request.get("ReturnConsumedCapacity"))
         if report is not None:
             reply["ConsumedCapacity"] = report
@@ -136,6 +138,8 @@ class StatementOperations(TransactionOperations):
                 raise
             return {"Error": _error(error), "TableName": statement.table}
         consumed.setdefault(statement.table, Consumed()).add(used)
+        bill = self.bill_read if isinstance(statement, Select) else self.bill_write
+        bill(call, statement.table, used.total)
         answer: Reply = {"TableName": statement.table}
         if items:
             answer["Item"] = items[0]
@@ -186,6 +190,7 @@ class StatementOperations(TransactionOperations):
         for statement in statements:
             item, used = await self._get_one(tx, call, cast("Select", statement), consistent=True)
             consumed.setdefault(statement.table, Consumed()).add(used, 2)
+            self.bill_read(call, statement.table, 2 * used.total)
             responses.append({} if item is None else {"Item": item})
         reply: Reply = {"Responses": responses}
         if wants not in (None, "NONE"):

@@ -125,7 +125,11 @@ class TransactionOperations(ItemOperations):
             except (ConditionalCheckFailedError, DuplicateItemError, ValidationError) as error:
                 reasons.append(_reason(error))
         if any(reason is not _NO_FAULT for reason in reasons):
+            for action in actions:  # what was cancelled is billed as well; the sizes of the items are not known here
+                self.bill_write(call, action.table, 2.0)
             raise TransactionCanceledError(reasons)
+        for action, outcome in zip(actions, outcomes, strict=True):
+            self.bill_write(call, action.table, 2 * outcome.consumed.total)
         return await self._reply(tx, actions, outcomes, request)
 
     async def _reply(self, tx: Tx, actions: list[Action], outcomes: list[Outcome], request: Mapping[str, Any]) -> Reply:
@@ -160,6 +164,7 @@ class TransactionOperations(ItemOperations):
             units = 2 * read_units(0 if row is None else row[1], consistent=True)
             consumed.setdefault(name, Consumed()).table += units
             responses.append({} if row is None else {"Item": _projected(plan, decode(row[0]))})
+            self.bill_read(call, name, units)
         reply: Reply = {"Responses": responses}
         wants = request.get("ReturnConsumedCapacity")
         if wants is not None and wants != "NONE":

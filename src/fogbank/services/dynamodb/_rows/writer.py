@@ -13,6 +13,7 @@ from fogbank.services.dynamodb._rows.expiry import ExpiryWatch
 from fogbank.services.dynamodb._streams.records import Recorder
 from fogbank.services.dynamodb._values.attributes import Item, item_size
 from fogbank.services.dynamodb._values.codec import decode, encode
+from fogbank.services.dynamodb.errors import ConditionalCheckFailedError
 from fogbank.services.dynamodb.model import Index, Location, Table
 from fogbank.services.dynamodb.storage import Items
 from fogbank.storage import Tx
@@ -49,7 +50,11 @@ class Writer:
         if guard is not None:
             if guard.condition.nested:
                 table.check_scalars(guard.condition.nested)
-            guard.check(outcome.old)
+            try:
+                guard.check(outcome.old)
+            except ConditionalCheckFailedError as error:
+                error.units = write_units(old_size)
+                raise
         outcome.new, size = plan.result(table, outcome.old)
         outcome.consumed.table = write_units(max(size, old_size))
         if plan.writes:

@@ -8,6 +8,7 @@ import msgspec
 
 from fogbank.core.errors import NotImplementedByFogbank
 from fogbank.core.patterns import compile_pattern
+from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
 from fogbank.delivery import PermanentError, Route
 from fogbank.services.events import storage as rows
@@ -20,12 +21,14 @@ from fogbank.services.events.model import (
     MAX_ENTRIES_SIZE,
     BusKey,
     Refused,
+    billed_pieces,
     entry_size,
     envelope,
     read_entry,
     timestamp,
 )
 from fogbank.services.events.worker import ARCHIVES_TOPIC
+from fogbank.telemetry.usage import Use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +70,7 @@ class PublishingOperations(Operations):
             results.append({"EventId": event[0]["id"]})
             await self._accept(call, entry, *event, now, accepted)
         await self._commit(accepted)
+        self._bill_archived(call.scope, call.trace.root, accepted)
         failed = sum("ErrorCode" in result for result in results)
         return {"FailedEntryCount": failed, "Entries": results}
 
@@ -144,6 +148,14 @@ class PublishingOperations(Operations):
             forwarded=True,
         )
         await self._commit(accepted)
+        scope, root = Scope(bus.key.account, bus.key.region), message.trace.root
+        self.kit.usage.add(scope, root, (Use("events.custom", bus.key.name, billed_pieces(message.payload)),))
+        self._bill_archived(scope, root, accepted)
+
+    def _bill_archived(self, scope: Scope, root: str, accepted: Accepted) -> None:
+        if accepted.archived:
+            size = sum(len(event) for _, _, _, event in accepted.archived)
+            self.kit.usage.add(scope, root, (Use("events.archived-gb", "", size / 1024**3),))
 
     async def _commit(self, accepted: Accepted) -> None:
         """Put everything that follows from a request into one transaction; nothing, if nothing follows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ from fogbank.services.logs._api.service import (
 )
 from fogbank.services.logs.errors import InvalidOperationError, InvalidParameterError
 from fogbank.services.logs.model import Event, GroupClass
+from fogbank.telemetry.usage import Use
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from types_boto3_logs import type_defs as t
 
@@ -99,10 +101,22 @@ class TailOperations(LogsService):
             "logStreamNamePrefixes": prefixes,
             "logEventFilterPattern": request.get("logEventFilterPattern"),
         }
-        return {"responseStream": _follow(self.kit, session, start)}
+        return {"responseStream": _metered(self.kit, call, _follow(self.kit, session, start))}
 
 
-async def _follow(kit: Kit, session: _Session, start: Reply) -> AsyncIterator[Reply]:
+async def _metered(kit: Kit, call: Call, session: AsyncGenerator[Reply, None]) -> AsyncIterator[Reply]:
+    """The session, and at its end how long it was: live tail is billed by the minute."""
+    began = kit.clock.time()
+    try:
+        async with contextlib.aclosing(session) as messages:
+            async for message in messages:
+                yield message
+    finally:
+        minutes = (kit.clock.time() - began) / 60
+        kit.usage.add(call.scope, call.trace.root, (Use("logs.tail-minutes", "", minutes),))
+
+
+async def _follow(kit: Kit, session: _Session, start: Reply) -> AsyncGenerator[Reply, None]:
     """The session's messages, until the client goes or three hours are over."""
     yield {"sessionStart": start}
     ends = kit.clock.time() + _SESSION
