@@ -30,7 +30,7 @@ def by_unit(document: Any) -> dict[str, float]:
 
 
 def test_requests_are_priced_by_service_and_resource(server: ServerProcess, queue: str, fogbank: Fogbank) -> None:
-    """One CreateQueue, a message of 100 KB (two requests), a write of 2 KB (two units), a consistent read of it (one)."""
+    """CreateQueue, a message of 100 KB (two requests), a write of 2 KB (two units), a consistent read of it (one)."""
     server.client("sqs").send_message(QueueUrl=queue, MessageBody="x" * 100 * 1024)
     dynamodb = server.client("dynamodb")
     dynamodb.create_table(
