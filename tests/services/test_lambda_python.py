@@ -167,7 +167,7 @@ async def test_an_exception(runtime: Runtime, make: Make) -> None:
         "errorMessage": "no way",
         "errorType": "ValueError",
         "requestId": sent.request_id,
-        "stackTrace": [f"  File \"{version.task}/app.py\", line 2, in handler\n    raise ValueError('no ' + event)\n"],
+        "stackTrace": ["  File \"/var/task/app.py\", line 2, in handler\n    raise ValueError('no ' + event)\n"],
     }
     assert any(
         line.startswith("[ERROR] ValueError: no way\nTraceback (most recent call last):") for line in lines(runtime)
@@ -209,7 +209,7 @@ async def test_init_errors(runtime: Runtime, make: Make, source: str, handler: s
 async def test_a_syntax_error_shows_its_place(runtime: Runtime, make: Make) -> None:
     version = make("def (:\n")
     found = await fail(runtime, version)
-    assert found["stackTrace"] == [f'  File "{version.task}/app.py" Line 1\n    def (:\n']
+    assert found["stackTrace"] == ['  File "/var/task/app.py" Line 1\n    def (:\n']
 
 
 async def test_an_answer_that_json_cannot_hold(runtime: Runtime, make: Make) -> None:

@@ -64,12 +64,17 @@ function header(text) {
   return String(text).replace(/[^\x20-\x7e]/g, "?").slice(0, 1000);
 }
 
+/** A stack as Lambda shows it: there the function's files are in /var/task, wherever they are here. */
+function traced(error) {
+  return String(error.stack || "").replaceAll(`${ROOT}/`, "/var/task/").split("\n");
+}
+
 function describe(error) {
   if (util.types.isNativeError(error) || error?.stack) {
     return {
       errorType: error.name || "Error",
       errorMessage: error.message ?? String(error),
-      trace: String(error.stack || "").split("\n"),
+      trace: traced(error),
     };
   }
   return { errorType: typeof error, errorMessage: String(error), trace: [] };
@@ -227,7 +232,7 @@ function log(level, values) {
     entry.message = util.format(...values);
   }
   const error = values.find((value) => util.types.isNativeError(value));
-  if (error) Object.assign(entry, { errorType: error.name, errorMessage: error.message, stackTrace: String(error.stack).split("\n") });
+  if (error) Object.assign(entry, { errorType: error.name, errorMessage: error.message, stackTrace: traced(error) });
   record(JSON.stringify(entry) + "\n");
 }
 

@@ -408,7 +408,7 @@ def load_handler(name: str) -> Any:
     except ImportError as error:
         raise RuntimeFault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from error
     except SyntaxError as error:
-        trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        trace = [f'  File "{as_deployed(error.filename or "")}" Line {error.lineno}\n    {error.text}']
         raise RuntimeFault(
             "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", trace
         ) from error
@@ -420,12 +420,19 @@ def load_handler(name: str) -> Any:
         ) from None
 
 
+def as_deployed(path: str) -> str:
+    """A path as traces show it: on Lambda the function's files are in /var/task, wherever they are here."""
+    root = os.environ.get("LAMBDA_TASK_ROOT", "").rstrip("/")
+    return f"/var/task{path[len(root) :]}" if root and path.startswith(f"{root}/") else path
+
+
 def describe(error: BaseException, request_id: str = "") -> dict[str, Any]:
     """The error document of an exception, without the runtime's own frames."""
     if isinstance(error, RuntimeFault):
         return document(error.message, error.kind, error.trace or [], request_id)
     # bare tuples, as AWS's client takes them: with column marks the newer interpreters would draw carets
-    frames = [(f.filename, f.lineno or 0, f.name, f.line) for f in traceback.extract_tb(error.__traceback__)]
+    found = traceback.extract_tb(error.__traceback__)
+    frames = [(as_deployed(f.filename), f.lineno or 0, f.name, f.line) for f in found]
     while frames and frames[0][0].endswith(_HERE):
         del frames[0]
     return document(str(error), type(error).__name__, traceback.format_list(frames), request_id)
@@ -438,7 +445,7 @@ def document(message: str, kind: str, trace: list[str], request_id: str) -> dict
 def fault_header(error: BaseException) -> str:
     """The cause of an error for tracing, as the Runtime API's X-Ray header carries it."""
     frames = [
-        {"label": frame.name, "path": frame.filename, "line": frame.lineno}
+        {"label": frame.name, "path": as_deployed(frame.filename), "line": frame.lineno}
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.endswith(_HERE)
     ]
