@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from fogbank.core import faults
 from fogbank.core.clock import Clock, complete
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
+from fogbank.core.scope import Scope
 from fogbank.delivery import outbox
 from fogbank.delivery.message import Attempt, Exhaustion, Failure, Message, error_code, next_delay
 from fogbank.storage import Migrations, Storage, Tx
@@ -93,6 +94,7 @@ class Delivery(Actor):
         self._arrived: list[int] = []
         self._flushing = False
         self._quiet: list[asyncio.Future[None]] = []
+        self._heard: Callable[[Scope, str], bool] = lambda _scope, _source: False
 
     @classmethod
     def migrations(cls) -> Migrations:
@@ -104,6 +106,17 @@ class Delivery(Actor):
         if name in self._lanes:
             raise ValueError(f"route {name!r} is registered already")
         self._lanes[name] = _Lane(name, route)
+
+    def listen(self, heard: Callable[[Scope, str], bool]) -> None:
+        """Register who knows whether a rule may match the events that a service sends about itself."""
+        self._heard = heard
+
+    def heard(self, scope: Scope, source: str) -> bool:
+        """Whether an event of a source (`aws.states`) may interest a rule of an account's default bus.
+
+        Services ask before they enqueue such an event: most accounts have no rule for it.
+        """
+        return self._heard(scope, source)
 
     async def enqueue(self, tx: Tx, message: Message) -> None:
         """Add a message in the sender's transaction: it arrives with the commit, or is attempted at once after it.

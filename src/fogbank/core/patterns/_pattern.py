@@ -28,6 +28,12 @@ class Pattern:
         """Whether an event (as decoded from JSON) matches."""
         return self.matches_plain(plain(event))
 
+    def allows(self, name: str, value: str) -> bool:
+        """Whether an event with this text in a field at its top could match, whatever its other fields are."""
+        return any(
+            name not in branch or compile_branch({name: branch[name]})({name: value}) for branch in self.branches
+        )
+
     def matches_plain(self, event: dict[str, Any]) -> bool:
         """The same for an event that has been through `plain`, when many patterns look at one event."""
         return any(test(event) for test in self.tests)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from fogbank.core.errors import ApiError
-from fogbank.core.patterns import InvalidPatternError, RuleIndex, compile_pattern
+from fogbank.core.patterns import InvalidPatternError, Pattern, RuleIndex, compile_pattern
 from fogbank.core.trace import Trace
 from fogbank.delivery import Message
 from fogbank.services.events import storage as rows
@@ -51,6 +51,16 @@ class CompiledBus:
     key: BusKey
     index: RuleIndex[int]
     rules: Mapping[int, CompiledRule]
+    patterns: tuple[Pattern, ...] = ()
+    heard: dict[str, bool] = field(default_factory=dict)
+    """By source: whether any rule could match an event of it."""
+
+    def hears(self, source: str) -> bool:
+        """Whether any rule could match an event of a source. Only services ask, so there are few of them."""
+        found = self.heard.get(source)
+        if found is None:
+            found = self.heard[source] = any(pattern.allows("source", source) for pattern in self.patterns)
+        return found
 
 
 @dataclass(slots=True)
@@ -83,6 +93,11 @@ class Router:
                 self._kept.popitem(last=False)
             self._kept[key] = compiled
         return compiled
+
+    def hears(self, key: BusKey, source: str) -> bool:
+        """Whether an event of a source may interest a rule of a bus; a bus that is not kept may."""
+        bus = self._kept.get(key, _UNKNOWN)
+        return bus is _UNKNOWN or (bus is not None and bus.hears(source))
 
     def changed(self, tx: Tx, key: BusKey) -> None:
         """Drop what is kept of a bus, when the transaction that changes it is committed."""
@@ -122,7 +137,11 @@ def compile_bus(
             _log.exception("%s cannot be matched any more; put it again", rule.arn)
             continue
         patterns.append((rule.id, pattern))
-    return CompiledBus(key, RuleIndex(patterns), compiled)
+    return CompiledBus(key, RuleIndex(patterns), compiled, tuple(pattern for _, pattern in patterns))
+
+
+_UNKNOWN = CompiledBus(BusKey("", "", ""), RuleIndex([]), {})
+"""Stands for a bus whose rules were not read yet."""
 
 
 def compile_rule(rule: Rule, targets: Iterable[Target], archive: Archive | None = None) -> CompiledRule:

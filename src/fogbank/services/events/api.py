@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fogbank.core.scope import Scope
 from fogbank.services.events._api.archives import ArchiveOperations
 from fogbank.services.events._api.publishing import ForwardRoute, PublishingOperations
 from fogbank.services.events._api.replays import ReplayOperations
@@ -9,6 +10,7 @@ from fogbank.services.events._api.rules import RuleOperations
 from fogbank.services.events._api.tags import TagOperations
 from fogbank.services.events._api.targets import TargetOperations
 from fogbank.services.events._targets import FORWARD
+from fogbank.services.events.model import BusKey
 from fogbank.services.events.worker import (
     ARCHIVES_TOPIC,
     REPLAYS_TOPIC,
@@ -40,6 +42,11 @@ class Events(
             DueWorker("events-archives", storage, clock, ARCHIVES_TOPIC, reaper.act),
         )
         kit.delivery.route(FORWARD, ForwardRoute(self))
+        kit.delivery.listen(self._hears)
+
+    def _hears(self, scope: Scope, source: str) -> bool:
+        """Whether a rule of an account's default bus may match events of a source."""
+        return self._router.hears(BusKey.of(scope, None), source)
 
     async def on_start(self) -> None:
         for worker in self._workers:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from fogbank.services.states._api.executions import ExecutionOperations
 from fogbank.services.states._api.machines import MachineOperations
+from fogbank.services.states._api.map_runs import MapRunOperations
 from fogbank.services.states._api.tasks import TaskOperations
 from fogbank.services.states._api.testing import TrialOperations
 from fogbank.services.states._api.versions import VersionOperations
 
 
-class States(MachineOperations, VersionOperations, ExecutionOperations, TaskOperations, TrialOperations):
+class States(
+    MachineOperations, VersionOperations, ExecutionOperations, MapRunOperations, TaskOperations, TrialOperations
+):
     """AWS Step Functions."""
 
     async def on_start(self) -> None:

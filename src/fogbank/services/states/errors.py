@@ -83,6 +83,12 @@ class ExecutionNotFoundError(ApiError):
     code = "ExecutionDoesNotExist"
 
 
+class NotRedrivableError(ApiError):
+    """The execution is not one that can be redriven."""
+
+    code = "ExecutionNotRedrivable"
+
+
 class ActivityNotFoundError(ApiError):
     """No such activity."""
 
@@ -147,6 +153,7 @@ __all__ = [
     "MachineNotFoundError",
     "MachineTypeError",
     "MissingParameterError",
+    "NotRedrivableError",
     "ResourceNotFoundError",
     "TaskGoneError",
     "TaskTimedOutError",

@@ -14,6 +14,10 @@ from fogbank.core.scope import Scope
 
 MAX_TAGS = 50
 MAX_INPUT = 262_144
+UNSUCCESSFUL = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
+NOT_REDRIVABLE = "NOT_REDRIVABLE"
+REDRIVABLE_FOR = 14 * 86_400_000
+"""Milliseconds after its end in which an execution can be redriven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +102,16 @@ class Record:
     output: str | None = None
     error: str | None = None
     cause: str | None = None
+    redrives: int = 0
+    redriven: int | None = None
+    redrive_token: str | None = None
+    map_run: str | None = None
+    """Of a child execution of a distributed Map: the map run that started it."""
+
+    def redrivable(self, now: int) -> tuple[str, str | None]:
+        """Whether it can be redriven at a moment (milliseconds), and if not why, as `DescribeExecution` says it."""
+        if self.status not in UNSUCCESSFUL:
+            return NOT_REDRIVABLE, f"Execution is {self.status} and cannot be redriven"
+        if now - (self.stopped or now) > REDRIVABLE_FOR:
+            return NOT_REDRIVABLE, "Execution has exceeded the redrivable period of 14 days"
+        return ("REDRIVABLE" if self.map_run is None else "REDRIVABLE_BY_MAP_RUN"), None

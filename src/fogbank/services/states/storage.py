@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fogbank.core.scope import Scope
+from fogbank.services.states._language._map_runs import MapRun
 from fogbank.services.states.model import Activity, Alias, Machine, Record, Revision, Version
 from fogbank.storage import Tx
 
@@ -19,7 +20,7 @@ _ALIAS = "arn, machine, name, description, routing, created, updated"
 _ACTIVITY = "arn, name, tags, created"
 _EXECUTION = (
     "id, arn, machine, revision, name, seed, qualified, alias, trace, input, status, started, stopped, output, "
-    "error, cause"
+    "error, cause, redrives, redriven, redrive_token, map_run"
 )
 
 GET_MACHINE = f"SELECT {_MACHINE} FROM states_machines WHERE arn = $1"
@@ -62,14 +63,33 @@ PUT_ACTIVITY = (
 DELETE_ACTIVITY = "DELETE FROM states_activities WHERE arn = $1"
 ADD_EXECUTION = (
     "INSERT INTO states_executions (arn, machine, revision, name, seed, qualified, alias, trace, input, status, "
-    "started, stopped, output, error, cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
+    "started, stopped, output, error, cause, map_run) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
     "ON CONFLICT (arn) DO NOTHING RETURNING id"
 )
 GET_EXECUTION = f"SELECT {_EXECUTION} FROM states_executions WHERE arn = $1"
 RUNNING = f"SELECT {_EXECUTION} FROM states_executions WHERE status = 'RUNNING' ORDER BY id"
 LIST_EXECUTIONS = (
     f"SELECT {_EXECUTION} FROM states_executions WHERE machine = $1 AND id < $2 AND ($3 = '' OR status = $3) "
-    "AND ($4 = '' OR qualified = $4 OR alias = $4) ORDER BY id DESC LIMIT $5"
+    "AND ($4 = '' OR qualified = $4 OR alias = $4) AND ($5 = '' OR (redrives > 0) = ($5 = 'REDRIVEN')) "
+    "ORDER BY id DESC LIMIT $6"
+)
+LIST_CHILDREN = (
+    f"SELECT {_EXECUTION} FROM states_executions WHERE map_run = $1 AND id < $2 AND ($3 = '' OR status = $3) "
+    "AND ($4 = '' OR (redrives > 0) = ($4 = 'REDRIVEN')) ORDER BY id DESC LIMIT $5"
+)
+REDRIVE_EXECUTION = (
+    "UPDATE states_executions SET status = 'RUNNING', stopped = NULL, output = NULL, error = NULL, cause = NULL, "
+    "redrives = $2, redriven = $3, redrive_token = $4 WHERE id = $1"
+)
+GET_MAP_RUN = "SELECT arn, execution, state FROM states_map_runs WHERE arn = $1"
+LIST_MAP_RUNS = (
+    "SELECT arn, execution, state FROM states_map_runs WHERE execution = $1 "
+    "AND (started > $2 OR (started = $2 AND arn > $3)) ORDER BY started, arn LIMIT $4"
+)
+PUT_MAP_RUN = (
+    "INSERT INTO states_map_runs (arn, execution, started, state) VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (arn) DO UPDATE SET state = excluded.state"
 )
 END_EXECUTION = (
     "UPDATE states_executions SET status = $2, stopped = $3, output = $4, error = $5, cause = $6 WHERE id = $1"
@@ -79,6 +99,7 @@ GET_INPUTS = "SELECT inputs FROM states_journal WHERE execution = $1 ORDER BY se
 GET_EVENTS = "SELECT events FROM states_journal WHERE execution = $1 ORDER BY seq"
 
 _encode = msgspec.json.Encoder().encode
+_map_run = msgspec.json.Decoder(MapRun).decode
 _tags = msgspec.json.Decoder(dict[str, str]).decode
 _decode = msgspec.json.decode
 
@@ -216,7 +237,7 @@ async def add_execution(tx: Tx, r: Record) -> int | None:
     row = await tx.fetch_one(
         ADD_EXECUTION,
         *(r.arn, r.machine, r.revision, r.name, r.seed, r.qualified, r.alias, r.trace, r.input, r.status, r.started),
-        *(r.stopped, r.output, r.error, r.cause),
+        *(r.stopped, r.output, r.error, r.cause, r.map_run),
     )
     return None if row is None else int(row[0])
 
@@ -233,10 +254,40 @@ async def running(tx: Tx) -> list[Record]:
 
 
 async def list_executions(
-    tx: Tx, machine: str, *, before: int, status: str, qualified: str, limit: int
+    tx: Tx, machine: str, *, before: int, status: str, qualified: str, redrive: str, limit: int
 ) -> list[Record]:
     """A state machine's executions below a row number, newest first."""
-    return [Record(*row) for row in await tx.fetch(LIST_EXECUTIONS, machine, before, status, qualified, limit)]
+    found = await tx.fetch(LIST_EXECUTIONS, machine, before, status, qualified, redrive, limit)
+    return [Record(*row) for row in found]
+
+
+async def list_children(tx: Tx, map_run: str, *, before: int, status: str, redrive: str, limit: int) -> list[Record]:
+    """A map run's child executions below a row number, newest first."""
+    return [Record(*row) for row in await tx.fetch(LIST_CHILDREN, map_run, before, status, redrive, limit)]
+
+
+async def redrive_execution(tx: Tx, r: Record) -> None:
+    """An execution that had ended runs again."""
+    await tx.execute(REDRIVE_EXECUTION, r.id, r.redrives, r.redriven, r.redrive_token)
+
+
+# -- map runs ---------------------------------------------------------------------------------------------
+
+
+async def put_map_run(tx: Tx, execution: str, run: MapRun) -> None:
+    """Add or change a map run of an execution."""
+    await tx.execute(PUT_MAP_RUN, run.arn, execution, run.started, _text(run))
+
+
+async def get_map_run(tx: Tx, arn: str) -> tuple[str, MapRun] | None:
+    """A map run, after the ARN of its execution."""
+    row = await tx.fetch_one(GET_MAP_RUN, arn)
+    return None if row is None else (row[1], _map_run(row[2]))
+
+
+async def list_map_runs(tx: Tx, execution: str, after: tuple[int, str], limit: int) -> list[MapRun]:
+    """An execution's map runs after a moment and an ARN."""
+    return [_map_run(row[2]) for row in await tx.fetch(LIST_MAP_RUNS, execution, *after, limit)]
 
 
 async def end_execution(tx: Tx, r: Record) -> None:

@@ -12,9 +12,6 @@ that were under way are made again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import heapq
-import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -28,18 +25,23 @@ from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
 from fogbank.services.kit import Kit
 from fogbank.services.states import storage as rows
+from fogbank.services.states._alarms import Activities, Alarms
+from fogbank.services.states._children import Children
 from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, Caller, TaskError, is_joinable, text_of
+from fogbank.services.states._language._map_runs import child_arn, processor
 from fogbank.services.states._language._threads import Alarm, Command, Drop, Identity, Perform, Task, TaskKind
 from fogbank.services.states._language.definition import Program
 from fogbank.services.states._language.interpreter import Execution, Input
 from fogbank.services.states._logging import LogWriter
+from fogbank.services.states._notices import SOURCE, status_change
+from fogbank.services.states.errors import NotRedrivableError
 from fogbank.services.states.model import Record, Revision
 from fogbank.storage import NotJoinableError, StorageError, Tx
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.decode
-_ALARMS = 10_000
-"""Alarms that are kept before those that are not needed any more are looked for."""
+MAX_HISTORY = 24_999
+"""Events past which an execution is not redriven."""
 _STEP = 100
 """Inputs and calls that one transaction takes at the most: others must get their turn."""
 
@@ -59,10 +61,16 @@ class Run:
     trace: Trace
     express: bool
     seq: int = 1
+    recovered: bool = False
+    """Whether it was begun before: what it has under way may be there already."""
     inbox: deque[tuple[Deed, _Waiter]] = field(default_factory=deque)
     busy: bool = False
     performing: dict[int, asyncio.Task[Any]] = field(default_factory=dict)
     ended: list[asyncio.Future[Record]] = field(default_factory=list)
+    children: dict[int, str] = field(default_factory=dict)
+    """By task: the ARN of the child execution of a distributed Map."""
+    over: bool = False
+    """Whether it has ended: what comes in now is too late."""
     gone: bool = False
     """Whether nothing of it is to be stored any more."""
 
@@ -76,20 +84,22 @@ class Runner(Actor):
         self._program = program
         self._runs: dict[str, Run] = {}
         self._log = LogWriter(kit)
-        self._alarms: list[tuple[int, int, str, int]] = []
-        self._order = itertools.count()
-        self._compact_at = _ALARMS
-        self._rearm: asyncio.Future[None] | None = None
-        self._activities: dict[str, deque[tuple[str, int]]] = {}
-        self._pollers: dict[str, deque[asyncio.Future[tuple[str, int]]]] = {}
+        self._alarms = Alarms(kit.clock, self._expected, self._rang)
+        self._activities = Activities(kit.clock)
+        self._redriving: set[str] = set()
+        self._children = Children(kit, self)
 
     async def on_start(self) -> None:
-        self.spawn(self._ring())
+        self.spawn(self._alarms.run())
         records = await self._kit.storage.read(rows.running)
-        recovered = [await self._recover(record) for record in records]
-        for run in filter(None, recovered):  # parents find their children: all are there before any goes on
+        recovered = list(filter(None, [await self._recover(record) for record in records]))
+        for run in recovered:  # parents find their children: all are there before any goes on
             self._carry_out(run)
             self._beat_all(run)
+        wanted = {arn for run in recovered for arn in run.children.values()}
+        for run in recovered:
+            if run.record.map_run is not None and run.record.arn not in wanted:
+                self.abort(run.record.arn)  # the kill came between the end of its parent and its own
 
     def forget(self) -> None:
         """Every row was deleted."""
@@ -116,6 +126,9 @@ class Runner(Actor):
 
     def _execution(self, record: Record, revision: Revision, scope: Scope, *, express: bool) -> Execution:
         machine = record.machine
+        program = self._program(revision)
+        if record.map_run is not None:
+            program = processor(program, machine) or program
         identity = Identity(
             record.arn,
             record.name,
@@ -126,14 +139,26 @@ class Runner(Actor):
             record.started,
             record.seed,
         )
-        return Execution(self._program(revision), identity, record.input, express=express)
+        return Execution(program, identity, record.input, express=express)
 
-    async def begin(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> bool:
-        """Start a Standard execution: the first steps and its row are one transaction. Not if its ARN is taken."""
+    async def begin(
+        self,
+        record: Record,
+        revision: Revision,
+        scope: Scope,
+        trace: Trace,
+        end: asyncio.Future[Record] | None = None,
+    ) -> bool:
+        """Start a Standard execution: the first steps and its row are one transaction. Not if its ARN is taken.
+
+        `end` completes when it has ended.
+        """
         execution = self._execution(record, revision, scope, express=False)
         first: Input = ("start", record.started)
         execution.apply(first)
         run = Run(record, revision, execution, scope, trace, express=False)
+        if end is not None:
+            run.ended.append(end)
         ended = self._ended(run)
         inputs, events = _encode([first]), _encode(execution.events)
 
@@ -142,6 +167,7 @@ class Runner(Actor):
             if number is None:
                 return False
             await rows.add_journal(tx, number, 0, inputs, events)
+            await self._consequences(tx, run, record, ended)
             tx.after_commit(lambda: self._begun(run, number, ended))  # of the parent's transaction, if it has one
             return True
 
@@ -160,6 +186,72 @@ class Runner(Actor):
         self.feed(run, ("start", record.started))
         return end
 
+    async def _tell(self, tx: Tx, run: Run, record: Record) -> None:
+        """Put an event of an execution's status on the default bus, where a rule may want it."""
+        if self._kit.delivery.heard(run.scope, SOURCE):
+            message = status_change(record, run.scope, run.trace, self._kit.clock.millis())
+            await self._kit.delivery.enqueue(tx, message)
+
+    async def _consequences(self, tx: Tx, run: Run, *records: Record | None) -> None:
+        """What goes with a step's transaction: the events of each status, and the map runs that it changed."""
+        for record in records:
+            if record is not None:
+                await self._tell(tx, run, record)
+        for map_run in run.execution.changed_runs.values():
+            await rows.put_map_run(tx, run.record.arn, map_run)
+
+    async def redrive(self, record: Record, token: str | None) -> Record:
+        """Let an execution go on that ended without success.
+
+        `NotRedrivableError` if it is under way already, or its history is as long as one may be.
+        """
+        if record.arn in self._redriving or record.arn in self._runs:
+            raise NotRedrivableError("Execution is RUNNING and cannot be redriven")
+        self._redriving.add(record.arn)
+        try:
+            return await self._redrive(record, token)
+        finally:
+            self._redriving.discard(record.arn)
+
+    async def _redrive(self, record: Record, token: str | None) -> Record:
+        now = self._kit.clock.millis()
+        record = replace(
+            record,
+            status="RUNNING",
+            stopped=None,
+            output=None,
+            error=None,
+            cause=None,
+            redrives=record.redrives + 1,
+            redriven=now,
+            redrive_token=token,
+        )
+        run = await self._recover(record)
+        if run is None or run.execution.sink.count >= MAX_HISTORY:
+            self._runs.pop(record.arn, None)
+            raise NotRedrivableError("Execution history event limit exceeded")
+        execution, seq = run.execution, run.seq
+        run.seq += 1
+        execution.commands.clear()
+        event: Input = ("redrive", now)
+        execution.apply(event)
+        ended, inputs, events = self._ended(run), _encode([event]), _encode(execution.events)
+
+        async def body(tx: Tx) -> None:
+            await rows.add_journal(tx, record.id, seq, inputs, events)
+            await rows.redrive_execution(tx, record)
+            if ended is not None:
+                await rows.end_execution(tx, ended)
+            await self._consequences(tx, run, record, ended)
+
+        try:
+            await self._kit.storage.transact(body)
+        except StorageError:
+            self._runs.pop(record.arn, None)
+            raise
+        self._committed(run, ended)
+        return run.record
+
     async def _recover(self, record: Record) -> Run | None:
         async def body(tx: Tx) -> tuple[Revision | None, list[bytes]]:
             return await rows.get_revision(tx, record.revision), await rows.inputs_of(tx, record.id)
@@ -175,8 +267,9 @@ class Runner(Actor):
             for event in _decode(entry):
                 execution.apply(tuple(event))
         execution.events.clear()
+        execution.changed_runs.clear()
         execution.commands[:] = execution.outstanding()
-        run = Run(record, revision, execution, scope, trace, express=False, seq=len(journal))
+        run = Run(record, revision, execution, scope, trace, express=False, seq=len(journal), recovered=True)
         self._runs[record.arn] = run
         return run
 
@@ -187,6 +280,10 @@ class Runner(Actor):
         if run.gone:
             if done is not None:
                 done.cancel()
+            return
+        if run.over:
+            if done is not None:
+                done.set_result(None)
             return
         run.inbox.append((event, done))
         if not run.busy:
@@ -249,6 +346,7 @@ class Runner(Actor):
                 run.seq += 1
             if ended is not None:
                 await rows.end_execution(tx, ended)
+            await self._consequences(tx, run, ended)
             return ended
 
         if run.express:
@@ -303,15 +401,19 @@ class Runner(Actor):
         """What may happen once inputs and events are safe."""
         self._log.write(run.revision, run.record.arn, run.execution.events, self.spawn)
         run.execution.events.clear()
+        run.execution.changed_runs.clear()
         if ended is None:
             self._runs[run.record.arn] = run
             self._carry_out(run)
             return
         self._runs.pop(run.record.arn, None)
-        run.record = ended
+        run.record, run.over = ended, True
         for task in run.performing.values():
             task.cancel()
         run.performing.clear()
+        for child in run.children.values():
+            self.abort(child)
+        run.children.clear()
         for future in run.ended:
             if not future.done():
                 future.set_result(ended)
@@ -327,20 +429,31 @@ class Runner(Actor):
             if isinstance(command, Perform):
                 self._begin_task(run, command.task)
             elif isinstance(command, Alarm):
-                self._set_alarm(command.when, run.record.arn, command.id)
+                self._alarms.set(command.when, run.record.arn, command.id)
             elif isinstance(command, Drop):
                 task = run.performing.pop(command.id, None)
                 if task is not None:
                     task.cancel()
+                self.abort(run.children.pop(command.id, ""))
+
+    def abort(self, arn: str) -> None:
+        """Stop a child execution of a distributed Map."""
+        child = self._runs.get(arn)
+        if child is not None:
+            self.feed(child, ("stop", self._kit.clock.millis(), None, None))
 
     # -- tasks
 
     def _begin_task(self, run: Run, task: Task, *, outside: bool = False) -> None:
         if task.id not in run.execution.tasks:
             return
-        if task.kind is TaskKind.ACTIVITY:
+        if task.kind is TaskKind.CHILD:
+            express = run.execution.map_runs[task.resource].express
+            run.children[task.id] = child_arn(task.resource, task.child[0], express=express)
+            self.spawn(self._children.see_to(run, task, express=express))
+        elif task.kind is TaskKind.ACTIVITY:
             if not task.started:
-                self._offer(task.resource, (run.record.arn, task.id))
+                self._activities.offer(task.resource, (run.record.arn, task.id))
         elif task.submitted:
             if not task.resource.endswith(".waitForTaskToken"):
                 run.performing[task.id] = self.spawn(self._perform(run, task))
@@ -404,31 +517,22 @@ class Runner(Actor):
             return "done", text_of(shown)
         raise TaskError("States.TaskFailed", text_of(shown))
 
-    async def ended(self, arn: str) -> None:
-        """Wait until an execution has ended."""
+    async def ended(self, arn: str) -> Record | None:
+        """Wait until an execution has ended; `None` if it is not under way."""
         run = self._runs.get(arn)
         if run is None:
-            return
+            return None
         future: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
         run.ended.append(future)
-        await future
+        return await future
 
     # -- activities
-
-    def _offer(self, activity: str, place: tuple[str, int]) -> None:
-        pollers = self._pollers.get(activity)
-        while pollers:
-            poller = pollers.popleft()
-            if not poller.done():
-                poller.set_result(place)
-                return
-        self._activities.setdefault(activity, deque()).append(place)
 
     async def take(self, activity: str, worker: str | None, seconds: float) -> tuple[str, str] | None:
         """The token and input of an activity's next task, waiting for one up to `seconds`."""
         until = self._kit.clock.time() + seconds
         while True:
-            place = await self._next_place(activity, until)
+            place = await self._activities.next(activity, until)
             if place is None:
                 return None
             run = self._runs.get(place[0])
@@ -438,52 +542,16 @@ class Runner(Actor):
             await self.settle(run, ("taken", self._kit.clock.millis(), place[1], worker))
             return found[1].token or "", text_of(found[1].parameters)
 
-    async def _next_place(self, activity: str, until: float) -> tuple[str, int] | None:
-        waiting = self._activities.get(activity)
-        if waiting:
-            return waiting.popleft()
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._pollers.setdefault(activity, deque()).append(future)
-        alarm = self._kit.clock.alarm(until, future)
-        try:
-            found: tuple[str, int] | None = await future
-        finally:
-            alarm.cancel()
-            with contextlib.suppress(ValueError):
-                self._pollers[activity].remove(future)
-        return found
-
     # -- alarms
-
-    def _set_alarm(self, when: int, arn: str, number: int) -> None:
-        if len(self._alarms) > self._compact_at:
-            self._forget_alarms()
-        heapq.heappush(self._alarms, (when, next(self._order), arn, number))
-        if self._alarms[0][0] == when and self._rearm is not None and not self._rearm.done():
-            self._rearm.set_result(None)
-
-    def _forget_alarms(self) -> None:
-        """Let go of the alarms that nothing waits for any more: of timeouts that were not needed."""
-        self._alarms = [alarm for alarm in self._alarms if self._expected(alarm[2], alarm[3])]
-        heapq.heapify(self._alarms)
-        self._compact_at = max(_ALARMS, 2 * len(self._alarms))
 
     def _expected(self, arn: str, number: int) -> bool:
         run = self._runs.get(arn)
         return run is not None and run.execution.expects(number)
 
-    async def _ring(self) -> None:
-        clock = self._kit.clock
-        while True:
-            now = clock.millis()
-            while self._alarms and self._alarms[0][0] <= now:
-                _, _, arn, number = heapq.heappop(self._alarms)
-                run = self._runs.get(arn)
-                if run is not None and run.execution.expects(number):
-                    self.feed(run, ("time", now, number))
-            self._rearm = asyncio.get_running_loop().create_future()
-            until = (self._alarms[0][0] + 1) / 1000 if self._alarms else None
-            await clock.wait(self._rearm, until)
+    def _rang(self, arn: str, number: int, now: int) -> None:
+        run = self._runs.get(arn)
+        if run is not None:
+            self.feed(run, ("time", now, number))
 
 
 def _child_result(found: dict[str, Any], *, parsed: bool) -> dict[str, Any]:

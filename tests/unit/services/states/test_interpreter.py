@@ -8,43 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.services.states.machines import NOW, WHO, started, task, tasks, trail
 
-from fogbank.services.states._language._threads import Alarm, Identity, Perform
+from fogbank.services.states._language._threads import Alarm
 from fogbank.services.states._language.interpreter import Execution
 from fogbank.services.states._language.loader import InvalidDefinitionError, load
-
-NOW = 1_000_000
-WHO = Identity(
-    "arn:aws:states:us-east-1:000000000000:execution:m:e",
-    "e",
-    "role",
-    "arn:aws:states:us-east-1:000000000000:stateMachine:m",
-    "m",
-    "us-east-1",
-    NOW,
-    "seed",
-)
-FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
-
-
-def started(states: dict[str, Any], text: str = "{}", **more: Any) -> Execution:
-    """An execution after its first input."""
-    program = load(json.dumps({"StartAt": next(iter(states)), "States": states, **more}))
-    execution = Execution(program, WHO, text)
-    execution.apply(("start", NOW))
-    return execution
-
-
-def task(**more: Any) -> dict[str, Any]:
-    return {"Type": "Task", "Resource": FUNCTION, "End": True} | more
-
-
-def trail(execution: Execution) -> list[tuple[int, int, str]]:
-    return [(event["id"], event["previousEventId"], event["type"]) for event in execution.events]
-
-
-def tasks(execution: Execution) -> list[int]:
-    return [command.task.id for command in execution.commands if isinstance(command, Perform)]
 
 
 def test_events_are_numbered_and_each_names_the_one_before() -> None:
@@ -144,21 +112,6 @@ def test_a_map_runs_no_more_iterations_at_once_than_it_may(limit: int, at_once: 
         execution.apply(("done", NOW, number, str(number * 10)))
         assert len(execution.tasks) <= at_once
     assert len(json.loads(execution.output or "")) == 7
-
-
-def test_a_distributed_map_tolerates_as_many_failures_as_it_says() -> None:
-    processor = {
-        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-        "StartAt": "T",
-        "States": {"T": task()},
-    }
-    state = {"Type": "Map", "ItemProcessor": processor, "ToleratedFailureCount": 1, "End": True}
-    for failures, status in ((1, "SUCCEEDED"), (2, "FAILED")):
-        execution = started({"M": state}, "[1,2,3]")
-        for index, number in enumerate(tasks(execution)):
-            execution.apply(("fail", NOW, number, "E", None) if index < failures else ("done", NOW, number, "1"))
-        assert execution.status == status
-    assert execution.error == "States.ExceedToleratedFailureThreshold"
 
 
 def test_variables_of_a_branch_stay_within_it() -> None:

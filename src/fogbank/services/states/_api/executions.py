@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.core.errors import NotImplementedByFogbank
 from fogbank.services.states import errors
 from fogbank.services.states import storage as rows
 from fogbank.services.states._api.frame import Frame, check_name, decode_position, page_of, page_size
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
         DescribeExecutionInputTypeDef,
         GetExecutionHistoryInputTypeDef,
         ListExecutionsInputTypeDef,
+        RedriveExecutionInputTypeDef,
         StartExecutionInputTypeDef,
         StartSyncExecutionInputTypeDef,
         StopExecutionInputTypeDef,
@@ -113,14 +113,17 @@ class ExecutionOperations(Frame):
         reply |= {"error": record.error, "cause": record.cause}
         if record.output is not None:
             reply |= {"output": record.output, "outputDetails": {"included": True}}
-        reply |= _redrive(record)
+        reply["redriveStatus"], reply["redriveStatusReason"] = record.redrivable(self.kit.clock.millis())
         return reply
 
     async def _standard(self, arn: str) -> Record:
         """A Standard execution that must be there."""
-        if len(parse(arn, "execution", "express")) > 2:
+        if len(parse(arn, "execution", "express")) > 2 and "/" not in arn:
             raise errors.InvalidArnError("Invalid Arn: 'Resource type not valid in this context: express'")
         record = await self.kit.storage.read(lambda tx: rows.get_execution(tx, arn))
+        if record is None:
+            run = self._runner.find(arn)  # an Express child execution under way
+            record = None if run is None else run.record
         if record is None:
             raise errors.ExecutionNotFoundError(f"Execution Does Not Exist: '{arn}'")
         return record
@@ -132,9 +135,7 @@ class ExecutionOperations(Frame):
         if (arn is None) == (given.get("mapRunArn") is None):
             raise errors.ValidationError("Must provide a State Machine ARN or Map Run ARN")
         if arn is None:
-            raise NotImplementedByFogbank("Fogbank does not implement the mapRunArn of ListExecutions yet")
-        if given.get("redriveFilter") == "REDRIVEN":
-            return {"executions": []}
+            return await self._list_children(given)
         parts = parse(arn, "stateMachine")
         qualified = arn if len(parts) > 1 else ""
         machine = arn.rpartition(":")[0] if qualified else arn
@@ -147,14 +148,45 @@ class ExecutionOperations(Frame):
                 raise not_there(arn)
             if found.kind == "EXPRESS":
                 raise errors.MachineTypeError("This operation is not supported by this type of state machine")
-            status = given.get("statusFilter", "")
+            filters = {"status": given.get("statusFilter", ""), "redrive": given.get("redriveFilter", "")}
             return await rows.list_executions(
-                tx, machine, before=before, status=status, qualified=qualified, limit=limit + 1
+                tx, machine, before=before, qualified=qualified, limit=limit + 1, **filters
             )
 
         found = await self.kit.storage.read(body)
         page, token = page_of(found, limit, lambda record: record.id)
         return {"executions": [_shown(record) for record in page], "nextToken": token}
+
+    async def _list_children(self, given: Mapping[str, Any]) -> Reply:
+        """The child executions of a map run, newest first; of Express ones those that have ended."""
+        arn = given["mapRunArn"]
+        parse(arn, "mapRun")
+        limit = page_size(given)
+        before = decode_position(given.get("nextToken"), int, 1 << 60)
+
+        async def body(tx: Tx) -> list[Record]:
+            if await rows.get_map_run(tx, arn) is None:
+                raise errors.ResourceNotFoundError(f"Resource not found: '{arn}'")
+            filters = {"status": given.get("statusFilter", ""), "redrive": given.get("redriveFilter", "")}
+            return await rows.list_children(tx, arn, before=before, limit=limit + 1, **filters)
+
+        found = await self.kit.storage.read(body)
+        page, token = page_of(found, limit, lambda record: record.id)
+        return {"executions": [_shown(record) for record in page], "nextToken": token}
+
+    async def redrive_execution(self, call: Call, request: RedriveExecutionInputTypeDef) -> Reply:  # noqa: ARG002
+        """RedriveExecution: again with the same token it answers as the first time."""
+        record = await self._standard(request["executionArn"])
+        token = request.get("clientToken")
+        if token is not None and token == record.redrive_token and record.redriven is not None:
+            return {"redriveDate": record.redriven / 1000}
+        status, reason = record.redrivable(self.kit.clock.millis())
+        if record.map_run is not None:
+            reason = "Execution was started by a Map Run: redrive the execution that the Map Run belongs to"
+        elif status == "REDRIVABLE":
+            redriven = await self._runner.redrive(record, token)
+            return {"redriveDate": (redriven.redriven or 0) / 1000}
+        raise errors.NotRedrivableError(reason or "Execution cannot be redriven")
 
     async def stop_execution(self, call: Call, request: StopExecutionInputTypeDef) -> Reply:  # noqa: ARG002
         """StopExecution: of one that has ended, it answers when that was."""
@@ -191,15 +223,6 @@ def _without_data(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _redrive(record: Record) -> Reply:
-    if record.status in {"FAILED", "ABORTED", "TIMED_OUT"}:
-        return {"redriveStatus": "REDRIVABLE"}
-    return {
-        "redriveStatus": "NOT_REDRIVABLE",
-        "redriveStatusReason": f"Execution is {record.status} and cannot be redriven",
-    }
-
-
 def _shown(record: Record) -> Reply:
     return {
         "executionArn": record.arn,
@@ -210,5 +233,7 @@ def _shown(record: Record) -> Reply:
         "stopDate": None if record.stopped is None else record.stopped / 1000,
         "stateMachineVersionArn": record.qualified,
         "stateMachineAliasArn": record.alias,
-        "redriveCount": 0,
+        "redriveCount": record.redrives,
+        "redriveDate": None if record.redriven is None else record.redriven / 1000,
+        "mapRunArn": record.map_run,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,6 +17,7 @@ from fogbank.services.states._language._threads import (
     Join,
     Sink,
     Task,
+    TaskKind,
     Thread,
     Waiting,
 )
@@ -34,6 +35,9 @@ from fogbank.services.states._language.failures import (
 )
 from fogbank.services.states._language.paths import put
 from fogbank.services.states._language.templates import text_of
+
+if TYPE_CHECKING:
+    from fogbank.services.states._language._map_runs import MapRun
 
 Json = Any
 MAX_EVENTS = 25_000
@@ -63,6 +67,12 @@ class Core:
         self.cause: str | None = None
         self.ids = 0
         self.express = False
+        self.began = 0
+        """When it was started, or redriven last: its TimeoutSeconds count from there."""
+        self.redrives = 0
+        self.map_runs: dict[str, MapRun] = {}
+        self.changed_runs: dict[str, MapRun] = {}
+        """Map runs whose row is out of date."""
 
     def next_id(self) -> int:
         """A number for a task or an alarm; the same again in a replay."""
@@ -105,6 +115,8 @@ class Core:
         thread.attempts = {}
         thread.retried = 0
         thread.token = None
+        thread.broken = thread.failed = None
+        thread.entered = 0
         if following is None:
             self.end(thread, text)
             return
@@ -121,6 +133,10 @@ class Core:
 
     def child_ended(self, join: Join, child: Thread) -> None:
         """A branch or iteration has its result."""
+        raise NotImplementedError
+
+    def abort_run(self, join: Join, status: str) -> None:
+        """End a map run where it is."""
         raise NotImplementedError
 
     def child_failed(self, join: Join, child: Thread, failure: Failure) -> None:
@@ -157,6 +173,7 @@ class Core:
     def fail(self, thread: Thread, failure: Failure, *, heartbeat: bool = False) -> None:
         """A state failed: retry it, catch it, or fail the thread."""
         state = thread.state
+        thread.failed = failure.error
         names = {failure.error, HEARTBEAT} if heartbeat else {failure.error}
         if not isinstance(failure, RuntimeFailure):
             for index, retrier in enumerate(state.retry):
@@ -185,6 +202,7 @@ class Core:
 
     def _retry(self, thread: Thread, seconds: float) -> None:
         thread.retried += 1
+        thread.broken = None
         number = self.next_id()
         when = self.now + int(seconds * 1000)
         self.alarms[number] = Waiting(thread, when, retry=True)
@@ -232,6 +250,9 @@ class Core:
         details = {name: value for name, value in (("error", error), ("cause", cause)) if value is not None}
         self.emit(self.main, event, details)
         self.status, self.error, self.cause = status, error, cause
+        for join in {id(t.join): t.join for t, task in self.tasks.values() if task.kind is TaskKind.CHILD}.values():
+            if join is not None:
+                self.abort_run(join, "ABORTED")
         for number in self.tasks:
             self.commands.append(Drop(number))
         self.tasks.clear()

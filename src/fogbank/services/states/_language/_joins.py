@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fogbank.services.states._language._core import Core
 from fogbank.services.states._language._data import (
     NotAnArrayError,
     effective_input,
@@ -14,9 +13,10 @@ from fogbank.services.states._language._data import (
     selected_input,
     whole_number,
 )
-from fogbank.services.states._language._threads import Drop, Join, Sink, Thread
+from fogbank.services.states._language._map_runs import MapRunSteps
+from fogbank.services.states._language._threads import Drop, Join, Thread
 from fogbank.services.states._language.definition import Kind, Program, State
-from fogbank.services.states._language.failures import ITEM_READER, TOLERANCE, Failure, PathError, QueryFailure
+from fogbank.services.states._language.failures import ITEM_READER, Failure, PathError, QueryFailure
 from fogbank.services.states._language.paths import parse_path
 from fogbank.services.states._language.templates import text_of
 
@@ -25,7 +25,7 @@ MAX_INLINE = 40
 _UNTIMED = frozenset({Kind.FAIL, Kind.PASS, Kind.CHOICE, Kind.SUCCEED})
 
 
-class JoinSteps(Core):
+class JoinSteps(MapRunSteps):
     """The steps of states with children."""
 
     def execute_parallel(self, thread: Thread) -> None:
@@ -44,9 +44,9 @@ class JoinSteps(Core):
         state = thread.state
         data = thread.data if state.jsonata else selected_input(thread)
         limit = self._concurrency(thread, data)
-        tolerance = self._tolerance(thread, data)
-        if state.reader is not None or state.batcher is not None or state.writer is not None:
-            self._refuse_files(thread, data)
+        tolerated = self._tolerance(thread, data)
+        if state.reader is not None:
+            self._refuse_reader(thread, data)
             return
         try:
             items = item_list(thread, data)
@@ -54,42 +54,24 @@ class JoinSteps(Core):
             shown = text_of(error.value)
             raise QueryFailure(f"{thread.describe()} Map state input must be an array but was: {shown}", None) from None
         started = self.emit(thread, "MapStateStarted", {"length": len(items)})
-        program = state.branches[0]
         join = Join(thread, started, [None] * len(items), items, limit, last=started, selected=data)
         thread.join = join
-        if program.distributed:
-            join.distributed = True
-            join.tolerated = tolerance(len(items))
-            self._start_run(thread, join)
-        elif limit == 0:
+        if state.branches[0].distributed:
+            self.start_run(thread, join, tolerated)
+            return
+        if limit == 0:
             join.limit = MAX_INLINE
         if not items:
             self._map_ended(join)
             return
         self.start_iterations(join)
 
-    def _start_run(self, thread: Thread, join: Join) -> None:
-        who = self.identity
-        label = thread.state.label or thread.state.name
-        arn = who.machine.replace(":stateMachine:", ":mapRun:")
-        join.run = f"{arn}/{label}:{self.dice.uuid()}"
-        join.last = join.cursor = self.emit(thread, "MapRunStarted", {"mapRunArn": join.run})
-
-    def _refuse_files(self, thread: Thread, data: Json) -> None:
-        """What reads or writes objects needs a bucket: it fails by name where Fogbank has none."""
-        state = thread.state
-        what = (
-            "ItemReader" if state.reader is not None else "ItemBatcher" if state.batcher is not None else "ResultWriter"
-        )
-        cause = f"Fogbank does not implement {what} of a Distributed Map yet"
-        config = (state.reader or {}).get("ReaderConfig", {})
+    def _refuse_reader(self, thread: Thread, data: Json) -> None:
+        """Items of objects need a bucket: the state fails by name where Fogbank has none."""
+        config = (thread.state.reader or {}).get("ReaderConfig", {})
         if "MaxItemsPath" in config:
             self._max_items(thread, config["MaxItemsPath"], data)
-        join = Join(thread, 0, [])
-        self.emit(thread, "MapStateStarted", {"length": 0})
-        self._start_run(thread, join)
-        self.emit(thread, "MapRunFailed", {"error": ITEM_READER, "cause": cause})
-        self.fail(thread, Failure(ITEM_READER, cause))
+        self.fail_run(thread, Failure(ITEM_READER, "Fogbank does not have S3 yet, which ItemReader reads from"))
 
     def _max_items(self, thread: Thread, text: str, data: Json) -> None:
         from_path = parse_path(text)
@@ -110,7 +92,7 @@ class JoinSteps(Core):
             return found
         return state.concurrency
 
-    def _tolerance(self, thread: Thread, data: Json) -> Any:
+    def _tolerance(self, thread: Thread, data: Json) -> tuple[float, float]:
         state = thread.state
         count: float | None = state.tolerated_count
         share = state.tolerated_percentage
@@ -133,13 +115,7 @@ class JoinSteps(Core):
             if value is not None and (value < 0 or (most is not None and value > most)):
                 raise PathError(f"{name} must be {'between 0 and 100' if most else 'zero or more'} but was: {value}")
 
-        def allowed(items: int) -> float:
-            bounds = [] if count is None else [float(count)]
-            if share is not None:
-                bounds.append(items * share / 100)
-            return min(bounds, default=0.0)
-
-        return allowed
+        return (float(count or 0), float(share or 0))
 
     def start_iterations(self, join: Join) -> None:
         """Start iterations until as many run as may."""
@@ -150,34 +126,12 @@ class JoinSteps(Core):
             join.started += 1
             child = self._child(join, state.branches[0], None, index, join.cursor)
             child.item = {"Index": index, "Value": join.items[index]}
-            child.data = self._item_input(owner, child, join)
-            if join.distributed:
-                self._begin_alone(child)
-            else:
-                self.emit(child, "MapIterationStarted", {"name": state.name, "index": index})
+            child.data = self.item_input(join, index)
+            self.emit(child, "MapIterationStarted", {"name": state.name, "index": index})
             join.children[index] = child
             self.ready.append(child)
             if join.limit == 1:
                 return
-
-    def _item_input(self, owner: Thread, child: Thread, join: Join) -> Json:
-        selector = owner.state.item_selector
-        if selector is None:
-            return join.items[child.index]
-        before, owner.item = owner.item, child.item
-        try:
-            return selector(owner, {"input": owner.data} if owner.state.jsonata else join.selected)
-        finally:
-            owner.item = before
-
-    def _begin_alone(self, child: Thread) -> None:
-        """A child execution of a distributed Map: events of its own, and none of the parent's variables."""
-        child.sink = Sink(None)
-        child.variables = {}
-        child.cursor = 0
-        child.execution_input = child.data
-        self.emit(child, "ExecutionStarted", None)
-        child.cursor = 0
 
     def _child(self, join: Join, program: Program, data: Json, index: int, cursor: int) -> Thread:
         owner = join.owner
@@ -194,6 +148,7 @@ class JoinSteps(Core):
             join,
             index,
             item=owner.item,
+            redriven=owner.redriven,
         )
 
     # -- coming together
@@ -212,13 +167,9 @@ class JoinSteps(Core):
                 owner.sink.add("ParallelStateSucceeded", join.last, self.now, None)
                 self.guarded(owner, lambda: self.leave(owner, *outcome(owner, join.results), owner.state.next))
             return
-        if not join.distributed:
-            details = {"name": owner.state.name, "index": child.index}
-            join.last = child.sink.add("MapIterationSucceeded", child.cursor, self.now, details)
-            join.cursor = child.cursor
-        self._iterate(join)
-
-    def _iterate(self, join: Join) -> None:
+        details = {"name": owner.state.name, "index": child.index}
+        join.last = child.sink.add("MapIterationSucceeded", child.cursor, self.now, details)
+        join.cursor = child.cursor
         if join.finished == len(join.items):
             self._map_ended(join)
         else:
@@ -228,47 +179,30 @@ class JoinSteps(Core):
         owner = join.owner
         owner.join = None
         owner.cursor = join.last
-        if join.distributed:
-            self.emit(owner, "MapRunSucceeded", None)
         owner.sink.add("MapStateSucceeded", owner.cursor, self.now, None)
         self.guarded(owner, lambda: self.leave(owner, *outcome(owner, join.results), owner.state.next))
 
     def child_failed(self, join: Join, child: Thread, failure: Failure) -> None:
-        """A child failed: so does the state, unless a distributed Map tolerates it."""
+        """A child failed, and with it the state."""
         owner = join.owner
         join.children.pop(child.index, None)
-        if join.distributed:
-            self._tolerate(join, child, failure)
-            return
+        join.broken[child.index] = child
         if owner.state.kind is Kind.MAP:
             child.sink.add("MapIterationFailed", child.cursor, self.now, _iteration(owner.state, child))
         elif child.state.kind not in _UNTIMED:
             child.sink.add(f"{child.state.kind.value}StateAborted", child.cursor, self.now, None)
         self._abort_children(join)
-        owner.join = None
+        owner.join, owner.broken = None, join
         owner.cursor = child.cursor
         self.fail(owner, failure)
 
-    def _tolerate(self, join: Join, child: Thread, failure: Failure) -> None:
-        owner = join.owner
-        join.failed += 1
-        join.finished += 1
-        join.results[child.index] = {
-            name: value for name, value in (("Error", failure.error), ("Cause", failure.cause)) if value is not None
-        }
-        if join.failed <= join.tolerated:
-            self._iterate(join)
-            return
-        self._abort_children(join)
-        owner.join = None
-        cause = "The specified tolerated failure threshold was exceeded"
-        self.emit(owner, "MapRunFailed", {"error": TOLERANCE, "cause": cause})
-        self.fail(owner, Failure(TOLERANCE, cause))
-
     def _abort_children(self, join: Join) -> None:
+        if join.run is not None:
+            self.abort_run(join, "ABORTED")
         for child in list(join.children.values()):
             self.abort(child)
-            if join.owner.state.kind is Kind.MAP and not join.distributed:
+            join.broken[child.index] = child
+            if join.owner.state.kind is Kind.MAP:
                 child.sink.add("MapIterationAborted", child.cursor, self.now, _iteration(join.owner.state, child))
         join.children.clear()
 
@@ -278,7 +212,7 @@ class JoinSteps(Core):
             self.ready.remove(thread)
         if thread.join is not None:
             self._abort_children(thread.join)
-            thread.join = None
+            thread.join, thread.broken = None, thread.join
         if thread.waiting is not None:
             if self.tasks.pop(thread.waiting, None) is not None:
                 self.commands.append(Drop(thread.waiting))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fogbank.services.states._language import _rules
-from fogbank.services.states._language._checks import Checks
+from fogbank.services.states._language._distributed import DistributedFields
 from fogbank.services.states._language.choice import compile_rule, timestamp_of
 from fogbank.services.states._language.definition import Kind, Program, Rule, State
 from fogbank.services.states._language.jsonata import expression_text
@@ -26,7 +26,7 @@ _STATES = re.compile(r"arn:aws[\w-]*:states:[\w-]*:\d{0,12}:([\w-]+):([\w:.\-]+)
 _SDK = re.compile(r"([\w-]+):([a-z]\w*)(\.waitForTaskToken)?")
 
 
-class Kinds(Checks):
+class Kinds(DistributedFields):
     """Reads the fields of each type of state."""
 
     def machine(self, document: Mapping[str, Json], at: str, *, jsonata: bool, top: bool = False) -> Program:
@@ -217,11 +217,7 @@ class Kinds(Checks):
         state.branches = (program,)
         self.items(state, document, at)
         self.limits(state, document, at)
-        for name, attribute in (("ItemReader", "reader"), ("ItemBatcher", "batcher"), ("ResultWriter", "writer")):
-            if name in document:
-                if not program.distributed:
-                    self.wrong(f"The field '{name}' is only supported in a Distributed Map", f"{at}/{name}")
-                setattr(state, attribute, document[name])
+        self.distributed(state, document, at)
         if "Label" in document:
             self.label(state, document["Label"], f"{at}/Label")
 

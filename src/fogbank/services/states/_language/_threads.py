@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fogbank.services.states._language.definition import Program, State
+
+if TYPE_CHECKING:
+    from fogbank.services.states._language._batches import Batch
+    from fogbank.services.states._language._map_runs import MapRun
 
 Json = Any
 
@@ -59,22 +63,21 @@ class Identity:
 
 
 class Sink:
-    """Numbers events and collects them; a child of a distributed Map counts for itself and shows none."""
+    """Numbers events and collects them."""
 
     __slots__ = ("count", "events")
 
-    def __init__(self, events: list[dict[str, Any]] | None, count: int = 0) -> None:
+    def __init__(self, events: list[dict[str, Any]], count: int = 0) -> None:
         self.events = events
         self.count = count
 
     def add(self, kind: str, previous: int, now: int, details: Mapping[str, Any] | None) -> int:
         """Record an event; its id."""
         self.count += 1
-        if self.events is not None:
-            event = {"timestamp": now / 1000, "type": kind, "id": self.count, "previousEventId": previous}
-            if details is not None:
-                event[DETAILS.get(kind) or _details_name(kind)] = details
-            self.events.append(event)
+        event = {"timestamp": now / 1000, "type": kind, "id": self.count, "previousEventId": previous}
+        if details is not None:
+            event[DETAILS.get(kind) or _details_name(kind)] = details
+        self.events.append(event)
         return self.count
 
 
@@ -112,9 +115,24 @@ class Join:
     children: dict[int, Thread] = field(default_factory=dict)
     selected: Json = None
     """A Map's effective input."""
-    tolerated: float = 0
-    distributed: bool = False
-    run: str = ""
+    broken: dict[int, Thread] = field(default_factory=dict)
+    """Children that failed or were aborted: where a redrive goes on."""
+    run: MapRun | None = None
+    """A distributed Map's run. Its children are executions of their own; what follows is about them."""
+    batches: list[Batch] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    under_way: dict[int, int] = field(default_factory=dict)
+    """By task: which batch it works on."""
+    unsuccessful: dict[int, str] = field(default_factory=dict)
+    """Batches whose execution ended without success, with how it ended."""
+    again: list[int] = field(default_factory=list)
+    """Batches that a redrive is still to start again, last first."""
+
+    @property
+    def writes_all(self) -> bool:
+        """Whether the results are to tell everything about the child executions."""
+        writer = self.owner.state.writer
+        return writer is not None and writer.transformation == "NONE"
 
 
 @dataclass(slots=True, eq=False)
@@ -145,6 +163,10 @@ class Thread:
     waiting: int | None = None
     """The id of the task or alarm that it waits for."""
     join: Join | None = None
+    broken: Join | None = None
+    """The children of a state that failed or was aborted: where a redrive goes on."""
+    failed: str | None = None
+    """The error that its state failed with."""
     redriven: int = 0
 
     def describe(self) -> str:
@@ -182,6 +204,8 @@ class TaskKind(StrEnum):
     FUNCTION = "function"
     SERVICE = "service"
     ACTIVITY = "activity"
+    CHILD = "child"
+    """A child execution of a distributed Map."""
 
 
 @dataclass(slots=True, eq=False)
@@ -205,6 +229,8 @@ class Task:
     """What came in by its token before the call that handed out the token had returned."""
     reply: Json = None
     """What the call that began it answered."""
+    child: tuple[str, int] = ("", 0)
+    """The name of a child execution, and how many items it is given."""
 
     @property
     def waits(self) -> bool:

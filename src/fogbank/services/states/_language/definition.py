@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from fogbank.services.states._language._batches import Batcher, Writer
 from fogbank.services.states._language.choice import Test
 from fogbank.services.states._language.paths import Path
 from fogbank.services.states._language.templates import Query, Template
@@ -158,8 +159,8 @@ class State:
     tolerated_count_query: Query | None = None
     tolerated_percentage_query: Query | None = None
     reader: Json = None
-    batcher: Json = None
-    writer: Json = None
+    batcher: Batcher | None = None
+    writer: Writer | None = None
     label: str | None = None
     document: Json = None
     """The state as it was written."""

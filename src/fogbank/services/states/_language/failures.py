@@ -20,6 +20,7 @@ PARAMETER_PATH = "States.ParameterPathFailure"
 BRANCH_FAILED = "States.BranchFailed"
 TOLERANCE = "States.ExceedToleratedFailureThreshold"
 ITEM_READER = "States.ItemReaderFailed"
+RESULT_WRITER = "States.ResultWriterFailed"
 
 
 class Failure(Exception):  # noqa: N818 - the language's own word

@@ -8,17 +8,19 @@ An input is a tuple of its kind, the moment (milliseconds) and its values:
 
     start                       done id text           fail id error cause     submitted id text
     taken id worker             beat id                time id                stop error cause
+    child id status found       redrive                maprun arn limit count percentage
 
 The same inputs give the same events, whenever: so an execution continues after a crash by applying its journal again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fogbank.services.states._language._data import after_output_path, find, outcome, query_outcome, selected_input
 from fogbank.services.states._language._data import effective_input as effective
-from fogbank.services.states._language._joins import JoinSteps
+from fogbank.services.states._language._redrive import RedriveSteps
 from fogbank.services.states._language._tasks import TaskSteps
 from fogbank.services.states._language._threads import Alarm, Command, Dice, Identity, Perform, Thread, Waiting
 from fogbank.services.states._language.choice import timestamp_of
@@ -37,7 +39,7 @@ DEADLINE = 0
 """The id of the alarm of the execution's own TimeoutSeconds."""
 
 
-class Execution(TaskSteps, JoinSteps):
+class Execution(TaskSteps, RedriveSteps):
     """One execution, in memory."""
 
     def __init__(self, program: Program, identity: Identity, text: str, *, express: bool = False) -> None:
@@ -56,7 +58,7 @@ class Execution(TaskSteps, JoinSteps):
         """Take an input, and go on until everything waits again."""
         kind, self.now = event[0], event[1]
         self.dice.now = self.now
-        if self.status != "RUNNING":
+        if (self.status != "RUNNING") is not (kind == "redrive"):
             return
         if kind == "start":
             self._start()
@@ -73,6 +75,14 @@ class Execution(TaskSteps, JoinSteps):
             self.beat(event[2], event[1])
         elif kind == "time":
             self._rang(event[2])
+        elif kind == "child":
+            self.child_settled(event[2], event[3], event[4])
+        elif kind == "maprun":
+            self.change_run(*event[2:])
+        elif kind == "redrive":
+            self.redrive()
+            if self.timeout is not None:
+                self.commands.append(Alarm(DEADLINE, self._deadline))
         elif kind == "stop":
             self.finish("ABORTED", "ExecutionAborted", event[2], event[3])
         self._run()
@@ -95,9 +105,10 @@ class Execution(TaskSteps, JoinSteps):
 
     @property
     def _deadline(self) -> int:
-        return self.identity.started + (self.timeout or 0) * 1000
+        return self.began + (self.timeout or 0) * 1000
 
     def _start(self) -> None:
+        self.began = self.now
         details = {"input": self.text, "inputDetails": NOT_TRUNCATED, "roleArn": self.identity.role}
         self.sink.add("ExecutionStarted", 0, self.now, details)
         if self.timeout is not None:
@@ -126,7 +137,11 @@ class Execution(TaskSteps, JoinSteps):
         details = {"name": state.name, "input": text, "inputDetails": NOT_TRUNCATED}
         thread.entered = self.emit(thread, f"{state.kind.value}StateEntered", details)
         thread.entered_at = self.now
-        self.guarded(thread, lambda: _STEPS[state.kind](self, thread))
+        self.guarded(thread, self.run_state(thread))
+
+    def run_state(self, thread: Thread) -> Callable[[], None]:
+        """What its state does, once it was entered."""
+        return lambda: _STEPS[thread.state.kind](self, thread)
 
     # -- the simple states
 
@@ -276,7 +291,7 @@ class Execution(TaskSteps, JoinSteps):
         thread = waiting.thread
         thread.waiting = None
         if waiting.retry:
-            self.guarded(thread, lambda: _STEPS[thread.state.kind](self, thread))
+            self.guarded(thread, self.run_state(thread))
         else:
             self.guarded(thread, lambda: self._pass_on(thread, thread.state.next))
 
