@@ -15,10 +15,12 @@ from fogbank.core.config import Config
 from fogbank.core.credentials import Credentials, CredentialSource
 from fogbank.core.downloads import Downloads, Uploads
 from fogbank.core.errors import ApiError, InternalFailureError, NotImplementedByFogbank, OverloadedError
+from fogbank.core.http import HttpResponse
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
 from fogbank.core.models import OperationModel, UnknownServiceError, service_model
 from fogbank.core.scope import DEFAULT_REGION, Scope
+from fogbank.core.sites import Sites, Visit
 from fogbank.core.trace import Trace
 from fogbank.core.validation import check
 from fogbank.delivery import Delivery
@@ -211,6 +213,14 @@ class LocalCloud(Actor):
             if isinstance(service, Uploads) and await service.upload(path, data):
                 return True
         return False
+
+    async def visit(self, visit: Visit) -> HttpResponse | None:
+        """A request to a host that is a service's own."""
+        for service in self.services.values():
+            found = await service.visit(visit) if isinstance(service, Sites) else None
+            if found is not None:
+                return found
+        return None
 
     def implements(self, service: str, operation: str) -> bool:
         """Whether a call would be answered by a service."""

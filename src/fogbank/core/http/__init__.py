@@ -14,7 +14,7 @@ A handler may take as long as it likes; when its client goes away it is cancelle
 to be run in a task of its own.
 """
 
-from fogbank.core.http.message import HttpRequest, HttpResponse
+from fogbank.core.http.message import CutError, HttpRequest, HttpResponse
 from fogbank.core.http.server import HttpHandler, HttpLimits, HttpServer
 
-__all__ = ["HttpHandler", "HttpLimits", "HttpRequest", "HttpResponse", "HttpServer"]
+__all__ = ["CutError", "HttpHandler", "HttpLimits", "HttpRequest", "HttpResponse", "HttpServer"]

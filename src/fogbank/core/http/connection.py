@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from fogbank.core.http.message import HttpRequest, HttpResponse, carries_body, has_length, head_of
+from fogbank.core.http.message import CutError, HttpRequest, HttpResponse, carries_body, has_length, head_of
 
 if TYPE_CHECKING:
     from fogbank.core.http.server import HttpServer
@@ -383,6 +383,10 @@ class Connection(asyncio.Protocol):
                         await self._drained
                 if chunked:
                     transport.write(b"0\r\n\r\n")
+        except CutError:
+            transport.close()  # what was written still goes out
+            self._closing = True
+            return False
         except Exception:  # noqa: BLE001 - the request's supervisor
             _log.exception("%s %s: the body failed while it was sent", request.method, request.path)
             self.abort()

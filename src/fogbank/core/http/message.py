@@ -44,6 +44,10 @@ class HttpResponse:
     close: bool = False
 
 
+class CutError(Exception):
+    """A body's iterator says that it will not be whole: the connection is cut, so that nobody takes it for that."""
+
+
 def _reason(status: int) -> str:
     try:
         return HTTPStatus(status).phrase

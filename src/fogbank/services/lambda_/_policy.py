@@ -117,3 +117,40 @@ def document(statements: Sequence[Statement]) -> str:
 def text(statement: Statement) -> str:
     """A statement as JSON."""
     return _encode(statement).decode()
+
+
+def allows(
+    statements: Sequence[Statement], action: str, principal: str | None, context: Mapping[str, str]
+) -> bool:
+    """Whether a resource policy lets a principal (an ARN; `None`: anybody) do something in a context.
+
+    A condition whose key the context lacks is not met.
+    """
+    return any(
+        statement["Effect"] == "Allow"
+        and statement["Action"] in (action, "lambda:*", "*")
+        and _is_meant(statement["Principal"], principal)
+        and all(
+            key in context and _meets(operator, context[key], wanted)
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
+        for statement in statements
+    )
+
+
+def _is_meant(given: str | Mapping[str, str], principal: str | None) -> bool:
+    if given == "*":
+        return True
+    if not isinstance(given, Mapping) or principal is None:
+        return False
+    named = given.get("AWS", "")
+    if named == "*" or named == principal:
+        return True
+    return named.endswith(":root") and named.split(":")[4] == principal.split(":")[4]
+
+
+def _meets(operator: str, value: str, wanted: str) -> bool:
+    if operator == "ArnLike":
+        return re.fullmatch(re.escape(wanted).replace(r"\*", ".*").replace(r"\?", "."), value) is not None
+    return value == wanted

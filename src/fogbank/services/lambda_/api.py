@@ -12,7 +12,8 @@ from fogbank.services.lambda_._api.layers import Layers
 from fogbank.services.lambda_._api.mappings import Mappings
 from fogbank.services.lambda_._api.permissions import Permissions
 from fogbank.services.lambda_._api.readings import Readings
-from fogbank.services.lambda_._api.streams import Streams
+from fogbank.services.lambda_._api.urls import Urls
+from fogbank.services.lambda_._api.visits import Visits
 from fogbank.services.lambda_._sessions import Sessions
 from fogbank.services.lambda_.worker import Pollers
 from fogbank.storage import BlobNotFoundError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fogbank.services.kit import Kit
 
 
-class Lambda(Layers, Aliases, Permissions, Mappings, Streams, Readings):
+class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Readings):
     """Functions, their versions and aliases, invocation, layers, policies and event source mappings."""
 
     def __init__(self, kit: Kit) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from fogbank.core.scope import Scope
 from fogbank.services.lambda_._names import FunctionRef
 from fogbank.services.lambda_._policy import Statement
+from fogbank.services.lambda_._urls import FunctionUrl
 from fogbank.services.lambda_.model import Alias, Code, Function, Layer, Version
 from fogbank.storage import Row, Tx
 
@@ -77,6 +78,17 @@ VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (account, region, name, qualifier) DO UPDATE SET settings = excluded.settings,
     modified = excluded.modified
 """
+_URL = "id, account, region, name, qualifier, auth, mode, cors, created, modified"
+FIND_URL = f"SELECT {_URL} FROM lambda_urls WHERE id = $1"  # noqa: S608
+URL_OF = f"SELECT {_URL} FROM lambda_urls WHERE {_KEY} AND qualifier = $4"  # noqa: S608
+LIST_URLS = f"SELECT {_URL} FROM lambda_urls WHERE {_KEY} AND qualifier > $4 ORDER BY qualifier LIMIT $5"  # noqa: S608
+PUT_URL = """
+INSERT INTO lambda_urls (id, account, region, name, qualifier, auth, mode, cors, created, modified)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (id) DO UPDATE SET auth = excluded.auth, mode = excluded.mode, cors = excluded.cors,
+    modified = excluded.modified
+"""
+DELETE_URL = "DELETE FROM lambda_urls WHERE id = $1"
 _MAPPING = "uuid, account, region, name, qualifier, source, enabled, settings, tags, modified"
 FIND_MAPPING = f"SELECT {_MAPPING} FROM lambda_mappings WHERE uuid = $1 AND account = $2 AND region = $3"  # noqa: S608
 SAME_MAPPING = f"""
@@ -202,7 +214,7 @@ async def put_function(tx: Tx, function: Function) -> None:
 
 async def delete_function(tx: Tx, ref: FunctionRef) -> None:
     """Remove a function with all that belongs to it; mappings stay, as on AWS."""
-    for table in ("functions", "versions", "aliases", "policies", "async_settings"):
+    for table in ("functions", "versions", "aliases", "policies", "async_settings", "urls"):
         await tx.execute(f"DELETE FROM lambda_{table} WHERE {_KEY}", *_key(ref))  # noqa: S608
 
 
@@ -316,9 +328,9 @@ async def touch_alias(tx: Tx, ref: FunctionRef, name: str, revision: str) -> Non
 
 
 async def delete_alias(tx: Tx, ref: FunctionRef, name: str) -> None:
-    """Remove an alias with its policy and settings."""
+    """Remove an alias with its policy, settings and URL."""
     await tx.execute(f"DELETE FROM lambda_aliases WHERE {_KEY} AND alias = $4", *_key(ref), name)  # noqa: S608
-    for table in ("policies", "async_settings"):
+    for table in ("policies", "async_settings", "urls"):
         await tx.execute(f"DELETE FROM lambda_{table} WHERE {_KEY} AND qualifier = $4", *_key(ref), name)  # noqa: S608
 
 
@@ -372,6 +384,55 @@ async def delete_async(tx: Tx, ref: FunctionRef, qualifier: str) -> int:
         *_key(ref),
         qualifier,
     )
+
+
+# -- URLs -------------------------------------------------------------------------------------------------
+
+
+def _function_url(row: Row) -> FunctionUrl:
+    url_id, account, region, name, qualifier, auth, mode, cors, created, modified = row
+    ref = FunctionRef(Scope(account, region), name, qualifier or None)
+    return FunctionUrl(url_id, ref, auth, mode, _decode(cors), created, modified)
+
+
+async def find_url(tx: Tx, url_id: str) -> FunctionUrl | None:
+    """A URL by its identifier."""
+    row = await tx.fetch_one(FIND_URL, url_id)
+    return None if row is None else _function_url(row)
+
+
+async def url_of(tx: Tx, ref: FunctionRef) -> FunctionUrl | None:
+    """The URL of a function, or of an alias of it."""
+    row = await tx.fetch_one(URL_OF, *_key(ref), ref.qualifier or "")
+    return None if row is None else _function_url(row)
+
+
+async def list_urls(tx: Tx, ref: FunctionRef, *, after: str | None, limit: int) -> list[FunctionUrl]:
+    """The URLs of a function and of its aliases, from behind a qualifier on (`None`: from the beginning)."""
+    found = [] if after is not None else [await url_of(tx, ref.unqualified)]
+    rows = await tx.fetch(LIST_URLS, *_key(ref), after or "", limit)
+    return [url for url in (*found, *map(_function_url, rows)) if url is not None][:limit]
+
+
+async def put_url(tx: Tx, url: FunctionUrl) -> None:
+    """Add or change a URL."""
+    cors = _encode(None if url.cors is None else dict(url.cors)).decode()
+    await tx.execute(
+        PUT_URL,
+        url.id,
+        *_key(url.function),
+        url.function.qualifier or "",
+        url.auth,
+        url.mode,
+        cors,
+        url.created,
+        url.modified,
+    )
+
+
+async def delete_url(tx: Tx, url_id: str) -> None:
+    """Remove a URL."""
+    await tx.execute(DELETE_URL, url_id)
 
 
 # -- mappings ---------------------------------------------------------------------------------------------

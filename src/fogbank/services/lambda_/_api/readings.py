@@ -8,22 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fogbank.core.call import Call, Reply
-from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.base import LambdaBase, need_function, need_resource, need_version
 from fogbank.services.lambda_._names import parse_function
 from fogbank.services.lambda_.errors import (
     InvalidParameterValueError,
     ProvisionedConcurrencyConfigNotFoundError,
-    ResourceNotFoundError,
 )
 
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import (
         GetFunctionCodeSigningConfigRequestTypeDef,
-        GetFunctionUrlConfigRequestTypeDef,
         GetProvisionedConcurrencyConfigRequestTypeDef,
         GetRuntimeManagementConfigRequestTypeDef,
-        ListFunctionUrlConfigsRequestTypeDef,
         ListProvisionedConcurrencyConfigsRequestTypeDef,
     )
 
@@ -64,15 +60,3 @@ class Readings(LambdaBase):
         ref = parse_function(call.scope, request["FunctionName"])
         await self.kit.storage.read(lambda tx: need_function(tx, ref))
         return {"ProvisionedConcurrencyConfigs": []}
-
-    async def get_function_url_config(self, call: Call, request: GetFunctionUrlConfigRequestTypeDef) -> Reply:
-        """GetFunctionUrlConfig: no function has a URL."""
-        parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
-        raise ResourceNotFoundError("The resource you requested does not exist.")
-
-    async def list_function_url_configs(self, call: Call, request: ListFunctionUrlConfigsRequestTypeDef) -> Reply:
-        """ListFunctionUrlConfigs: no function has a URL."""
-        ref = parse_function(call.scope, request["FunctionName"])
-        if await self.kit.storage.read(lambda tx: rows.find_function(tx, ref)) is None:
-            raise ResourceNotFoundError("Function does not exist")
-        return {"FunctionUrlConfigs": []}
