@@ -206,7 +206,6 @@ def test_features_that_come_later_are_refused_and_read_as_absent(lam: Any) -> No
         lambda: lam.put_provisioned_concurrency_config(
             FunctionName="f", Qualifier="1", ProvisionedConcurrentExecutions=1
         ),
-        lambda: lam.create_function_url_config(FunctionName="f", AuthType="NONE"),
     )
     for call in later:
         with pytest.raises(ClientError, match="Fogbank does not implement"):

@@ -14,10 +14,12 @@ from fogbank.core.downloads import Downloads
 from fogbank.core.errors import ApiError, InternalFailureError
 from fogbank.core.faults import point
 from fogbank.core.http import HttpRequest, HttpResponse
+from fogbank.core.sites import Sites
 from fogbank.core.trace import Trace
 from fogbank.gateway import aws_chunked, browser
 from fogbank.gateway.admin import WELCOME, Admin, AdminPages
 from fogbank.gateway.authentication import Authenticator
+from fogbank.gateway.hosts import MARK, Hosts
 from fogbank.gateway.protocols.faults import SerializationError
 from fogbank.gateway.recognise import Recogniser, UnrecognisedError, virtual_bucket
 
@@ -56,10 +58,17 @@ class Gateway:
         self._recogniser = Recogniser()
         self._authenticator = Authenticator(config, clock, credentials)
         self._admin = AdminPages(admin, config, cloud if isinstance(cloud, Downloads) else None)
+        self._hosts = (
+            Hosts(cloud, self._recogniser, self._authenticator, ids, verify=self._verify)
+            if isinstance(cloud, Sites)
+            else None
+        )
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request. Whatever it holds, the answer is well-formed; only cancellation escapes."""
         headers = request.headers
+        if self._hosts is not None and MARK in headers.get("host", ""):
+            return await self._hosts.handle(request)
         origin = headers.get("origin")
         if origin is not None:
             return await self._handle_page(request, origin)

@@ -119,9 +119,7 @@ def text(statement: Statement) -> str:
     return _encode(statement).decode()
 
 
-def allows(
-    statements: Sequence[Statement], action: str, principal: str | None, context: Mapping[str, str]
-) -> bool:
+def allows(statements: Sequence[Statement], action: str, principal: str | None, context: Mapping[str, str]) -> bool:
     """Whether a resource policy lets a principal (an ARN; `None`: anybody) do something in a context.
 
     A condition whose key the context lacks is not met.
@@ -145,7 +143,7 @@ def _is_meant(given: str | Mapping[str, str], principal: str | None) -> bool:
     if not isinstance(given, Mapping) or principal is None:
         return False
     named = given.get("AWS", "")
-    if named == "*" or named == principal:
+    if named in ("*", principal):
         return True
     return named.endswith(":root") and named.split(":")[4] == principal.split(":")[4]
 

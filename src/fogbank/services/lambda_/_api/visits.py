@@ -59,9 +59,7 @@ class Visits(Streams):
             return await self._serve(url, caller, visit, trace)
         except _RefusedError as refused:
             headers = [("content-type", _JSON), ("x-amzn-errortype", refused.kind)]
-            return _response(
-                refused.status, _urls.with_cors(url.cors, request, headers), refused.body, visit, trace
-            )
+            return _response(refused.status, _urls.with_cors(url.cors, request, headers), refused.body, visit, trace)
 
     async def _admit(self, url: FunctionUrl, policy: list[Statement], visit: Visit) -> Caller | None:
         """Who calls; raises `_RefusedError` for who may not.
@@ -87,9 +85,7 @@ class Visits(Streams):
         return caller
 
     async def _caller(self, visitor: Visitor) -> Caller:
-        reply = await self.kit.cloud.call(
-            visitor.scope, "sts", "GetCallerIdentity", {}, principal=visitor.principal
-        )
+        reply = await self.kit.cloud.call(visitor.scope, "sts", "GetCallerIdentity", {}, principal=visitor.principal)
         return Caller(visitor.principal.access_key, reply["Account"], reply["Arn"], reply["UserId"])
 
     async def _serve(self, url: FunctionUrl, caller: Caller | None, visit: Visit, trace: Trace) -> HttpResponse:
@@ -113,7 +109,7 @@ class Visits(Streams):
             resolution = await self._targets.find(ref)
             target = resolution.pick(self.kit.ids.fraction())
             if url.mode == "RESPONSE_STREAM":
-                return await self._stream(url, self.start_streamed(target, event), visit, trace)
+                return await self._visit_stream(url, self.start_streamed(target, event), visit, trace)
             outcome = await self._runner.run(target, event)
         except ApiError as error:
             raise _failure(error) from None
@@ -131,7 +127,7 @@ class Visits(Streams):
         headers = _urls.with_cors(url.cors, visit.request, answer.headers)
         return _response(answer.status, headers, body, visit, trace)
 
-    async def _stream(self, url: FunctionUrl, run: StreamedRun, visit: Visit, trace: Trace) -> HttpResponse:
+    async def _visit_stream(self, url: FunctionUrl, run: StreamedRun, visit: Visit, trace: Trace) -> HttpResponse:
         """The response of a function that streams, or the whole answer, as it is, of one that does not."""
         if not await run.stream.begun():
             outcome = await run.outcome()
@@ -146,7 +142,7 @@ class Visits(Streams):
         try:
             answer = _urls.metadata(prelude)
         except MalformedAnswerError:
-            await pieces.aclose()  # type: ignore[attr-defined]
+            await pieces.aclose()
             raise _FAILED from None
         return self._answered(url, answer, _body(run, pieces, rest), visit, trace)
 
