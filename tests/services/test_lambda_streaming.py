@@ -169,6 +169,7 @@ def test_what_cannot_be_invoked_is_no_stream(lam: Any) -> None:
         stream(lam)
     reply = lam.invoke_with_response_stream(FunctionName="f", InvocationType="DryRun")
     assert reply["ResponseMetadata"]["HTTPStatusCode"] == 204
+    reply["EventStream"].close()
 
 
 @needs_node
