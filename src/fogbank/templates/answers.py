@@ -1,4 +1,4 @@
-"""Answers that steps wait for: what custom resources PUT to the URL that they are given."""
+"""Answers that steps wait for: what custom resources and wait conditions are told at the URLs that they give out."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fogbank.core.clock import Clock
+from fogbank.core.clock import Clock, complete
 
 PATH = "/_fogbank/cloudformation/"
 """Where answers are put; the step's token follows."""
+SIGNALS = PATH + "signals/"
+"""Where the signals of a wait condition are put; the token of its handle follows."""
 
 
 class Expected:
@@ -24,6 +26,13 @@ class Expected:
         await clock.wait(self.arrived, clock.time() + limit)
         return self.body
 
+    async def next(self, clock: Clock, until: float) -> str | None:
+        """The answer as it stands after the next one has come; `None` if none comes until then (clock seconds)."""
+        if not await clock.wait(self.arrived, until):
+            return None
+        self.arrived = asyncio.get_running_loop().create_future()
+        return self.body
+
 
 class Answers:
     """Brings answers to the steps that wait for them. They are stored before they come here."""
@@ -35,6 +44,10 @@ class Answers:
     def url(self, token: str) -> str:
         """Where the answer to a step is put."""
         return f"{self._endpoint}{PATH}{token}"
+
+    def signal_url(self, token: str) -> str:
+        """Where the signals of the handle with this token are put."""
+        return f"{self._endpoint}{SIGNALS}{token}"
 
     @contextmanager
     def expect(self, token: str) -> Iterator[Expected]:
@@ -48,6 +61,6 @@ class Answers:
     def arrive(self, token: str, body: str) -> None:
         """An answer has come; one that nobody waits for is for a later repetition of its step."""
         expected = self._expected.get(token)
-        if expected is not None and not expected.arrived.done():
+        if expected is not None:
             expected.body = body
-            expected.arrived.set_result(None)
+            complete(expected.arrived)

@@ -81,8 +81,12 @@ class Engine:
         await self._sam.close()
 
     def answered(self, token: str, body: str) -> None:
-        """A custom resource has answered."""
+        """A custom resource has answered, or a wait condition was signalled."""
         self._answers.arrive(token, body)
+
+    def awaits(self, step: Step) -> str:
+        """The token under which a step is answered."""
+        return _type(step.type).awaits(step)
 
     # -- templates
 

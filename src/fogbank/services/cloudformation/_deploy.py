@@ -189,8 +189,9 @@ class Deployer:
     async def _perform(self, resource: Resource, *, resuming: bool) -> None:
         assert resource.target is not None, "begun steps have a target"
         step = self._step(resource, resource.target, resource.token, resuming=resuming)
-        if resuming:
-            step = replace(step, answer=await self._journal.answer(resource.token))
+        token = self._engine.awaits(step)
+        if resuming or token != resource.token:
+            step = replace(step, answer=await self._journal.answer(token))
         faults.point("cloudformation.before-step")
         try:
             standing = await self._carry_out(resource, step)
@@ -202,7 +203,7 @@ class Deployer:
         if resource.action is not Action.UPDATE:
             events.insert(0, resource_event(done, resource.status, INITIATED, done.standing))
         await self._journal.write(done, *events)
-        await self._journal.drop_answer(resource.token)
+        await self._journal.drop_answer(token)
 
     async def _carry_out(self, resource: Resource, step: Step) -> Standing:
         if resource.action is Action.UPDATE and resource.before is not None:

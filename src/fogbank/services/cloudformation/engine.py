@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+import msgspec
 
 from fogbank.core.errors import InvalidParameterError
 from fogbank.core.scope import Scope
@@ -189,7 +191,22 @@ class Step:
     """In an update, what `Fn::GetAtt` gave so far."""
     resuming: bool = False
     answer: str | None = None
-    """What was answered to an earlier attempt, where the step asks somebody and waits (custom resources)."""
+    """What was answered already, where the step waits for somebody: by a custom resource to an earlier attempt, or
+    the signals (JSON) that have come for a wait condition."""
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """What a wait condition is told; the names are those of the JSON that is PUT."""
+
+    status: Literal["SUCCESS", "FAILURE"] = msgspec.field(name="Status")
+    id: str = msgspec.field(name="UniqueId")
+    data: str = msgspec.field(name="Data", default="")
+    reason: str = msgspec.field(name="Reason", default="")
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it counts for the condition, rather than ending it."""
+        return self.status == "SUCCESS"
 
 
 class Deployment(Protocol):
@@ -230,6 +247,10 @@ class TemplateEngine(Protocol):
 
     def answered(self, token: str, body: str) -> None:
         """An answer to the step of this token has come, and is stored."""
+        ...
+
+    def awaits(self, step: Step) -> str:
+        """The token under which a step is answered: its own, or that of the handle that it waits on."""
         ...
 
     async def summarize(self, scope: Scope, body: str) -> Summary:

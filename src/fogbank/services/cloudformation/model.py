@@ -26,12 +26,18 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from fogbank.services.cloudformation.engine import Declared, OutputValue, ParameterValue, Standing
+import msgspec
+
+from fogbank.services.cloudformation.engine import Declared, OutputValue, ParameterValue, Signal, Standing
 
 STACK = "AWS::CloudFormation::Stack"
 STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
 MAX_INLINE_TEMPLATE = 51_200
 MAX_REASON = 1023
+MAX_SIGNALS = 1_000
+"""Signals that are kept for one handle."""
+_signal = msgspec.json.Decoder(Signal).decode
+_signals = msgspec.json.Decoder(list[Signal]).decode
 
 
 class StackStatus(StrEnum):
@@ -428,3 +434,19 @@ def missing_capabilities(needed: Iterable[str], given: Iterable[str]) -> tuple[s
     if "CAPABILITY_NAMED_IAM" in acknowledged:
         acknowledged.add("CAPABILITY_IAM")
     return tuple(capability for capability in needed if capability not in acknowledged)
+
+
+def with_signal(stored: str | None, data: bytes) -> str | None:
+    """The signals of a wait condition's handle, with one that has come now; `None` if it is none.
+
+    One with an id that is known is a repetition, and counts once.
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-waitcondition.html
+    """
+    try:
+        signal = _signal(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    known = [] if stored is None else _signals(stored)
+    if len(known) < MAX_SIGNALS and all(each.id != signal.id for each in known):
+        known.append(signal)
+    return msgspec.json.encode(known).decode()

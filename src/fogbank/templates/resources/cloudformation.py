@@ -1,4 +1,4 @@
-"""AWS::CloudFormation: nested stacks, custom resources, wait condition handles; and the CDK's metadata.
+"""AWS::CloudFormation: nested stacks, custom resources, wait conditions; and the CDK's metadata.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_CloudFormation.html
 """
@@ -8,25 +8,9 @@ from __future__ import annotations
 from fogbank.services.cloudformation.engine import Standing
 from fogbank.templates.resources._custom import CustomResource
 from fogbank.templates.resources._nested import NestedStack
+from fogbank.templates.resources._waiting import WaitCondition, WaitConditionHandle
 from fogbank.templates.resources.resource_type import ResourceType, Work
 from fogbank.templates.schema import ResourceSchema
-
-
-class WaitConditionHandle(ResourceType):
-    """A handle; `Ref` gives its URL. Templates use one as a resource that is nothing; signals to it are not taken."""
-
-    type = "AWS::CloudFormation::WaitConditionHandle"
-    service = "cloudformation"
-    attributes = ("Id",)
-
-    async def make(self, work: Work) -> Standing:
-        stack = work.step.stack.stack_id
-        region = work.scope.region
-        url = f"https://cloudformation-waitcondition-{region}.s3.{region}.amazonaws.com/{stack}/{work.step.logical_id}"
-        return Standing(url, {"Id": url})
-
-    async def remove(self, work: Work) -> None:
-        """There is nothing to delete."""
 
 
 class CdkMetadata(ResourceType):
@@ -46,4 +30,4 @@ class CdkMetadata(ResourceType):
         """There is nothing to delete."""
 
 
-TYPES = (CdkMetadata, CustomResource, NestedStack, WaitConditionHandle)
+TYPES = (CdkMetadata, CustomResource, NestedStack, WaitCondition, WaitConditionHandle)

@@ -194,6 +194,10 @@ class ResourceType:
         """The type's schema, if it has one."""
         return schema_of(self.type)
 
+    def awaits(self, step: Step) -> str:
+        """The token under which a step is answered that waits for somebody."""
+        return step.token
+
     async def create(self, work: Work) -> Standing:
         """Create the resource, or take over what an earlier attempt made."""
         try:

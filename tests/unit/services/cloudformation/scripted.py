@@ -87,6 +87,9 @@ class ScriptedEngine:
     def answered(self, token: str, body: str) -> None:
         """Nobody waits for answers."""
 
+    def awaits(self, step: Step) -> str:
+        return step.token
+
     async def summarize(self, scope: Scope, body: str) -> Summary:
         raise NotImplementedError
 

@@ -27,6 +27,7 @@ from fogbank.services.cloudformation.model import (
     Definition,
     Stack,
     missing_capabilities,
+    with_signal,
 )
 from fogbank.services.cloudformation.storage import Rows
 from fogbank.services.cloudformation.worker import Worker
@@ -39,8 +40,10 @@ look sees the result. The AWS CLI and boto3 look again only after 5 and 30 secon
 MAX_TAGS = 50
 ANSWERS = "/_fogbank/cloudformation/"
 """Where custom resources put their answers; the step's token follows."""
+SIGNALS = ANSWERS + "signals/"
+"""Where a wait condition's signals are put; the token of its handle follows."""
 MAX_ANSWER = 4096
-"""Bytes of an answer (the quota of custom resources)."""
+"""Bytes of an answer (the quota of custom resources) and of a signal."""
 _TOKEN = re.compile(r"[0-9a-f-]{36}")
 _URL = re.compile(r"(https?|s3)://.+")
 
@@ -81,19 +84,26 @@ class Frame(Service):
         return StackValidationError(describe(problems))
 
     async def upload(self, path: str, data: bytes) -> bool:
-        """An answer of a custom resource (see `fogbank.core.downloads.Uploads`): stored, then told to its step."""
-        token = path.removeprefix(ANSWERS)
-        if token == path or not _TOKEN.fullmatch(token) or len(data) > MAX_ANSWER:
+        """What a custom resource or a wait condition is told (see `fogbank.core.downloads.Uploads`).
+
+        It is stored, then told to its step. A signal joins those that have come before.
+        """
+        signals = path.startswith(SIGNALS)
+        token = path.removeprefix(SIGNALS if signals else ANSWERS)
+        if not _TOKEN.fullmatch(token) or len(data) > MAX_ANSWER:
             return False
-        body = data.decode("utf-8", "replace")
 
-        async def keep(tx: Tx) -> bool:
-            if not await Rows(tx).stacks_in_operation():
-                return False
-            await Rows(tx).put_answer(token, body)
-            return True
+        async def keep(tx: Tx) -> str | None:
+            rows = Rows(tx)
+            if not await rows.stacks_in_operation():
+                return None
+            body = with_signal(await rows.answer(token), data) if signals else data.decode("utf-8", "replace")
+            if body is not None:
+                await rows.put_answer(token, body)
+            return body
 
-        if not await self.kit.storage.transact(keep):
+        body = await self.kit.storage.transact(keep)
+        if body is None:
             return False
         self.engine.answered(token, body)
         return True
