@@ -134,9 +134,11 @@ def test_reserved_concurrency_throttles(lam: Any, server: ServerProcess) -> None
     create(lam, "import time\ndef handler(event, context):\n    time.sleep(0.4)\n    return event\n", Timeout=10)
     lam.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)
 
+    clients = [server.client("lambda") for _ in range(5)]
+
     def run(number: int) -> str:
         try:
-            server.client("lambda").invoke(FunctionName="f", Payload=json.dumps(number))
+            clients[number].invoke(FunctionName="f", Payload=json.dumps(number))
         except ClientError as error:
             found: Any = error.response
             return f"{found['ResponseMetadata']['HTTPStatusCode']} {found['Error']['Code']} {found['Reason']}"

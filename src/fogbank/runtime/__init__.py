@@ -7,7 +7,10 @@
 | `environment.py` | one environment, from fork to end |
 | `api.py` | the Runtime API over HTTP |
 | `streaming.py` | a response on its way, piece by piece |
-| `parent.py`, `guest/` | the prepared parents that fork environments, and what runs inside of them |
+| `freezing.py` | idle environments do not run |
+| `making.py` | how environments are made |
+| `forker.py`, `parent.py`, `guest/` | the prepared parents that fork environments, and what runs inside of them |
+| `snapshots.py`, `keys.py` | SnapStart: parents that have run init code, and the keys that they must not hold |
 | `interpreters.py` | which interpreter runs what |
 | `orders.py`, `variables.py` | what a new environment is to be, and what it finds in its environment |
 | `output.py`, `records.py`, `memory.py` | its log, the platform's own lines in it, its memory |
@@ -21,14 +24,18 @@ from fogbank.runtime.model import (
     EnvironmentLimitError,
     Event,
     FunctionVersion,
+    Initialization,
     LogFormat,
     Logging,
     LogLine,
     Outcome,
+    Provision,
+    RestoreError,
     RuntimeUnavailableError,
     StartError,
 )
 from fogbank.runtime.runtime import Runtime
+from fogbank.runtime.snapshots import InitFailedError
 from fogbank.runtime.streaming import ResponseStream
 from fogbank.runtime.variables import RESERVED
 
@@ -39,6 +46,8 @@ __all__ = [
     "EnvironmentLimitError",
     "Event",
     "FunctionVersion",
+    "InitFailedError",
+    "Initialization",
     "Interpreter",
     "Interpreters",
     "LogFormat",
@@ -46,7 +55,9 @@ __all__ = [
     "LogSink",
     "Logging",
     "Outcome",
+    "Provision",
     "ResponseStream",
+    "RestoreError",
     "Runtime",
     "RuntimeUnavailableError",
     "StartError",

@@ -12,8 +12,9 @@ import binascii
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -22,20 +23,24 @@ import msgspec
 from fogbank.core.clock import Clock, complete
 from fogbank.runtime import records
 from fogbank.runtime.api import PREFIX, ApiRequest, BodySink, Connection, Listener
+from fogbank.runtime.forker import Forker, Order
+from fogbank.runtime.freezing import Processes
 from fogbank.runtime.interpreters import Choice
+from fogbank.runtime.keys import Keys
 from fogbank.runtime.memory import Memory
 from fogbank.runtime.model import (
     MAX_RESPONSE,
     Event,
     Exit,
     FunctionVersion,
+    Initialization,
     LogLine,
     Outcome,
     State,
 )
 from fogbank.runtime.output import OutputPipe
-from fogbank.runtime.parent import Order, PreparedParent
 from fogbank.runtime.streaming import MAX_STREAMED, ResponseStream
+from fogbank.runtime.variables import CREDENTIALS_PATH
 
 TAIL = 4096
 """Bytes of log that LogType=Tail returns."""
@@ -63,6 +68,7 @@ class _Invocation:
     timer: asyncio.TimerHandle | None
     tail: bytearray
     init: float | None = None
+    restored: records.Restored | None = None
     verdict: str | None = None
     """Why we killed the process: `timeout` or `memory`."""
     answered: bool = False
@@ -78,6 +84,16 @@ class InitFailure:
     payload: bytes | None
     """The runtime's own document; `None` where the process ended without one."""
     text: str = ""
+    restoring: bool = False
+    """Whether it was restored from a snapshot that had been initialized well."""
+
+
+class Role(Enum):
+    """What a process is started for."""
+
+    SERVE = "to be initialized and to handle events"
+    SNAPSHOT = "to be initialized and to be forked"
+    RESTORED = "to go on from a snapshot and to handle events"
 
 
 class Environment:
@@ -89,7 +105,7 @@ class Environment:
         self,
         name: str,
         version: FunctionVersion,
-        parent: PreparedParent,
+        parent: Forker,
         choice: Choice,
         folder: Path,
         *,
@@ -97,9 +113,15 @@ class Environment:
         sink: LogSink,
         on_free: Callable[[Environment], None],
         on_gone: Callable[[Environment], None],
+        how: Initialization = Initialization.ON_DEMAND,
+        role: Role = Role.SERVE,
     ) -> None:
         self.id = name
         self.version = version
+        self.how = how
+        self.pid = 0
+        self.keys: Keys | None = None
+        """Answers who asks for credentials, where they are not in the variables."""
         self.state = State.STARTING
         self.idle_since = 0.0
         self.failure: InitFailure | None = None
@@ -119,20 +141,28 @@ class Environment:
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._init_began = 0.0
         self._init: float | None = None
+        self._restored: records.Restored | None = None
+        self._restore_began = 0.0
+        self._role = role
+        self._processes = Processes()
         self.memory = Memory()
         self.log_stream = records.log_stream(version, clock.millis(), name)
 
     # -- beginning --------------------------------------------------------------------------------------------
 
-    async def start(self, order: Callable[[Environment], Order], *, limit: float, phase: str) -> bool:
-        """Fork the process and wait for its init phase; whether it is ready. If not, `failure` says why."""
+    async def start(
+        self, order: Callable[[Environment], Order], *, limit: float, phase: str, control: Sequence[int] = ()
+    ) -> bool:
+        """Fork the process and wait until it is initialized or restored; whether it is. If not, `failure` says why.
+
+        `control`: the control socket that a snapshot is to have.
+        """
         self._init_began = self._clock.machine_monotonic()
         await self.listener.open(self)
         writer = self._output.open()
-        line = records.init_start(self.version, self._clock.millis(), self._choice.label, self._runtime_arn())
-        self._say(line, f"[FOGBANK] {self._choice.note}" if self._choice.note else None)
+        self._say(self._first_line(), f"[FOGBANK] {self._choice.note}" if self._choice.note else None)
         try:
-            pid = await self._parent.fork(order(self), writer, self._gone)
+            pid = await self._parent.fork(order(self), (writer, *control), self._gone)
         except BaseException:
             if self.state is not State.ENDED:
                 self._close()
@@ -140,8 +170,11 @@ class Environment:
             raise
         finally:
             os.close(writer)
+        self._restore_began = self._clock.machine_monotonic()
         if self.state is not State.ENDED:
+            self.pid = pid
             self.memory.watch(pid)
+            self._processes.watch(pid)
         timer = self._loop.call_later(limit, self._init_too_long)
         try:
             await asyncio.shield(self._started)
@@ -153,8 +186,18 @@ class Environment:
         failed = self.failure or InitFailure("Runtime.ExitError", None)
         status = "timeout" if failed.error_type == "Sandbox.Timedout" else "error"
         kind = None if status == "timeout" else failed.error_type
-        self._say(records.init_report(self.version, self._clock.millis(), self._init_time(), phase, status, kind))
+        now, took = self._clock.millis(), self._init_time()
+        if self._role is Role.RESTORED:
+            self._say(records.restore_report(self.version, now, took, status, kind))
+        else:
+            self._say(records.init_report(self.version, now, records.Init(took, phase, status, kind, self.how)))
         return False
+
+    def _first_line(self) -> str | None:
+        now, label, arn = self._clock.millis(), self._choice.label, self._runtime_arn()
+        if self._role is Role.RESTORED:
+            return records.restore_start(self.version, now, label, arn)
+        return records.init_start(self.version, now, label, arn, self.how)
 
     def _runtime_arn(self) -> str:
         digest = records.runtime_digest(self._choice.label)
@@ -166,14 +209,20 @@ class Environment:
 
     def _init_too_long(self) -> None:
         if self.state is State.STARTING and self.failure is None:
-            self.failure = InitFailure("Sandbox.Timedout", None)
+            self.failure = self._failure("Sandbox.Timedout", None)
             self._parent.end(self.id)
+
+    def _failure(self, kind: str, payload: bytes | None, text: str = "") -> InitFailure:
+        return InitFailure(kind, payload, text, self._role is Role.RESTORED)
 
     # -- the Runtime API ----------------------------------------------------------------------------------------
 
     def asked(self, connection: Connection, request: ApiRequest) -> None:
         """Dispatch one request of the process."""
         path = request.path.partition(b"?")[0]
+        if path == CREDENTIALS_PATH.encode() and self.keys is not None:
+            self.keys.answer(connection, request)
+            return
         if not path.startswith(PREFIX):
             connection.refuse(404, "NotFound", "no such resource of the Runtime API")
             return
@@ -183,9 +232,11 @@ class Environment:
                 connection.refuse(405, "MethodNotAllowed", "expected GET")
                 return
             self._wants_next(connection)
+        elif route == b"restore/next":
+            self._wants_restore(connection, request)
         elif request.method != b"POST":
             connection.refuse(405, "MethodNotAllowed", "expected POST")
-        elif route == b"init/error":
+        elif route in (b"init/error", b"restore/error"):
             self._init_failed(connection, request)
         else:
             self._invocation_route(connection, request, route.split(b"/"))
@@ -249,7 +300,7 @@ class Environment:
                 invocation.timer.cancel()
             self._invocation = None
         if self.state is State.STARTING:
-            self._init = self._init_time()
+            self._initialized()
         elif self.state is not State.BUSY:
             return
         self.state = State.IDLE
@@ -258,12 +309,36 @@ class Environment:
             return  # whoever started it has the first use of it
         self._on_free(self)
 
+    def _initialized(self) -> None:
+        took = self._init_time()
+        if self._role is Role.RESTORED:
+            self._restored = records.Restored(took, self._clock.machine_monotonic() - self._restore_began)
+            self._say(records.restore_report(self.version, self._clock.millis(), took))
+        elif self.how is not Initialization.SNAP_START:  # those have said it, in INIT_REPORT
+            self._init = took
+
+    def _wants_restore(self, connection: Connection, request: ApiRequest) -> None:
+        """The init phase of SnapStart is over. A snapshot is forked from now on; anything else goes on itself."""
+        if request.method != b"GET":
+            connection.refuse(405, "MethodNotAllowed", "expected GET")
+            return
+        if self.state is not State.STARTING or self.how is not Initialization.SNAP_START:
+            connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
+            return
+        init = records.Init(self._init_time(), how=self.how)
+        self._output.drain()
+        self._say(records.init_report(self.version, self._clock.millis(), init))
+        if self._role is Role.SNAPSHOT:
+            self.state = State.IDLE
+            self._started.set_result(None)
+        connection.answer(200, b"")
+
     def _init_failed(self, connection: Connection, request: ApiRequest) -> None:
         if self.state is not State.STARTING:
             connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
             return
         kind = request.headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
-        self.failure = InitFailure(kind or "Runtime.Unknown", request.body)
+        self.failure = self._failure(kind or "Runtime.Unknown", request.body)
         connection.accept()
         self._loop.call_later(1.0, self._parent.end, self.id)  # it ends by itself, or it is ended
 
@@ -276,8 +351,9 @@ class Environment:
         future: asyncio.Future[Outcome] = self._loop.create_future()
         now = self._clock.machine_monotonic()
         timer = self._loop.call_later(limit, self._too_long)
-        self._invocation = _Invocation(event, future, now, timer, bytearray(), self._init)
-        self._init = None
+        self._invocation = _Invocation(event, future, now, timer, bytearray(), self._init, self._restored)
+        self._init = self._restored = None
+        self._processes.thaw()
         self.state = State.BUSY
         self._say(records.start(self.version, event, self._clock.millis()))
         connection, self._next = self._next, None
@@ -298,7 +374,7 @@ class Environment:
         if invocation is not None and invocation.verdict is None:
             invocation.verdict = "memory"
         elif self.state is State.STARTING and self.failure is None:
-            self.failure = InitFailure("Runtime.OutOfMemory", None)
+            self.failure = self._failure("Runtime.OutOfMemory", None)
         self._parent.end(self.id)
 
     def _complete(self, payload: bytes, error_type: str | None) -> None:
@@ -310,7 +386,7 @@ class Environment:
         duration = self._clock.machine_monotonic() - invocation.began
         self._output.drain()
         self.memory.sample()
-        used = records.Report(duration, self.memory.largest, invocation.init)
+        used = records.Report(duration, self.memory.largest, invocation.init, restored=invocation.restored)
         self._finish(invocation, used, payload, error_type)
 
     def _finish(self, invocation: _Invocation, used: records.Report, payload: bytes, error_type: str | None) -> None:
@@ -323,6 +399,16 @@ class Environment:
             invocation.future.set_result(Outcome(payload, error, log, used.duration, error_type))
         if event.stream is not None:
             event.stream.end()
+
+    def freeze(self) -> None:
+        """Stop its processes until the next event, if it is idle."""
+        if self.state is State.IDLE:
+            self._processes.freeze()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether its processes are stopped."""
+        return self._processes.frozen
 
     # -- the end ------------------------------------------------------------------------------------------------
 
@@ -341,6 +427,7 @@ class Environment:
         if self.state is State.ENDED:
             return
         self.memory.saw(exit_.resident)
+        self._processes.gone()
         self._output.drain()
         starting = self.state is State.STARTING
         self.state = State.ENDED
@@ -348,7 +435,7 @@ class Environment:
         if invocation is not None and not invocation.answered:
             self._broken(invocation, exit_)
         if starting and self.failure is None:
-            self.failure = InitFailure("Runtime.ExitError", None, records.exit_text(exit_))
+            self.failure = self._failure("Runtime.ExitError", None, records.exit_text(exit_))
         self._close()
         if not self._started.done():
             self._started.set_result(None)
@@ -364,13 +451,15 @@ class Environment:
             said = f"Task timed out after {records.seconds_text(self.version.timeout)}"
             self._say(f"{records.timestamp(now)} {request_id} {said}")
             kind = "Sandbox.Timedout"
-            used = records.Report(self.version.timeout, largest, invocation.init, "timeout")
+            used = records.Report(
+                self.version.timeout, largest, invocation.init, "timeout", restored=invocation.restored
+            )
             payload = records.error_document(kind, f"RequestId: {request_id} Error: {said}")
         else:
             kind = "Runtime.OutOfMemory" if invocation.verdict == "memory" else "Runtime.ExitError"
             said = f"RequestId: {request_id} Error: {records.exit_text(exit_)}"
             self._say(said, kind)
-            used = records.Report(duration, largest, invocation.init, "error", kind)
+            used = records.Report(duration, largest, invocation.init, "error", kind, invocation.restored)
             payload = records.error_document(kind, said)
         self._finish(invocation, used, payload, kind)
 
@@ -402,6 +491,10 @@ class Environment:
 
     def _room(self, data: bytes) -> bool:
         return self._sink.room(self.version, self.log_stream, data)
+
+    def note(self, text: str) -> None:
+        """A line of ours in the log."""
+        self._say(f"[FOGBANK] {text}")
 
     def _printed(self, texts: list[str]) -> None:
         self._say(*texts)

@@ -50,7 +50,7 @@ class Memory:
         size = self.sample()
         if size == 0:
             return 0
-        for pid in _descendants(self._pid):
+        for pid in descendants(self._pid):
             with contextlib.suppress(OSError, IndexError, ValueError):
                 size += int(Path(f"/proc/{pid}/statm").read_bytes().split(b" ", 2)[1]) * _PAGE
         self.largest = max(self.largest, size)
@@ -63,7 +63,8 @@ class Memory:
             self._fd = -1
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """All that a process started and that still runs, at most 256 of them."""
     found: list[int] = []
     waiting = [pid]
     while waiting and len(found) < _MAX_PROCESSES:

@@ -22,6 +22,11 @@ MAX_RESPONSE = 6 * 1024 * 1024 + 100
 """Bytes of a synchronous response. Source: the Lambda quotas page, and the text of the error itself."""
 INIT_TIMEOUT = 10.0
 """Seconds that the init phase may take; past them it is repeated within the invocation."""
+PREPARED_INIT_TIMEOUT = 130.0
+"""The same where no event waits, or the function's timeout where that is longer: for SnapStart and provisioned
+concurrency. Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+RESTORE_TIMEOUT = 10.0
+"""Seconds that a restore may take with its after-restore hooks. Source: the page on SnapStart's runtime hooks."""
 
 
 class State(Enum):
@@ -31,6 +36,14 @@ class State(Enum):
     IDLE = "idle"
     BUSY = "busy"
     ENDED = "ended"
+
+
+class Initialization(StrEnum):
+    """How an environment came to be: the value of AWS_LAMBDA_INITIALIZATION_TYPE."""
+
+    ON_DEMAND = "on-demand"
+    PROVISIONED = "provisioned-concurrency"
+    SNAP_START = "snap-start"
 
 
 class LogFormat(StrEnum):
@@ -74,6 +87,8 @@ class FunctionVersion:
     ephemeral: int = 512
     environment: Mapping[str, str] = field(default_factory=dict)
     traced: bool = False
+    snap_start: bool = False
+    """Whether its environments are restored from a snapshot of one that has been initialized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +133,24 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
+class Provision:
+    """How far the provisioning of a version's concurrency has come: environments initialized, and those idle."""
+
+    allocated: int = 0
+    available: int = 0
+    failure: str | None = None
+    """Why no more can be had; AWS's code where it has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What boto3 inside a function signs with."""
 
     access_key: str
     secret_key: str
     session_token: str
+    expires: float | None = None
+    """Clock seconds at which they are no longer good."""
 
 
 class LogLine(NamedTuple):
@@ -135,6 +162,14 @@ class LogLine(NamedTuple):
 
 class RuntimeUnavailableError(Exception):
     """No interpreter on this machine can run a runtime; the message says what to install."""
+
+
+class RestoreError(Exception):
+    """An environment could not be restored from its snapshot; `late` if it took too long."""
+
+    def __init__(self, message: str, *, late: bool) -> None:
+        super().__init__(message)
+        self.late = late
 
 
 class EnvironmentLimitError(Exception):

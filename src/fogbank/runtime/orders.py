@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from fogbank.runtime.forker import Order
 from fogbank.runtime.interpreters import Choice
 from fogbank.runtime.model import FunctionVersion, RuntimeUnavailableError
-from fogbank.runtime.parent import Order
 from fogbank.runtime.variables import Place
 
 MAX_FILES = 1024
@@ -22,6 +22,8 @@ def order_for(
     place: Place,
     environ: Mapping[str, str],
     folder: Path,
+    *,
+    snapshot: bool = False,
 ) -> Order:
     """The order for a new environment: a forked Python, or a program that takes the fork's place."""
     limits = {"RLIMIT_NOFILE": MAX_FILES, "RLIMIT_FSIZE": version.ephemeral * 1024 * 1024}
@@ -37,6 +39,7 @@ def order_for(
             path=(str(version.task), f"{opt}/{libraries}", f"{opt}/python"),
             pycache=str(folder / "pycache" / version.task.name),
             limits=limits,
+            snapshot=snapshot,
         )
     argv = _command(version, choice, place, folder)
     if wrapper:

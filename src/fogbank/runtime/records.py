@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from fogbank.runtime.model import Event, Exit, FunctionVersion, LogFormat
+from fogbank.runtime.model import Event, Exit, FunctionVersion, Initialization, LogFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,15 @@ class Report:
     init: float | None = None
     status: str = "success"
     error_type: str | None = None
+    restored: Restored | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """How long an environment took to be restored, in seconds: in all, and the part that is billed."""
+
+    duration: float
+    billed: float
 
 
 def timestamp(millis: int) -> str:
@@ -58,14 +67,16 @@ def _quiet(version: FunctionVersion) -> bool:
     return version.logging.system_level == "WARN"
 
 
-def init_start(version: FunctionVersion, millis: int, found: str, arn: str) -> str | None:
+def init_start(
+    version: FunctionVersion, millis: int, found: str, arn: str, how: Initialization = Initialization.ON_DEMAND
+) -> str | None:
     """The first line of a fresh environment."""
     if not _is_json(version):
         return f"INIT_START Runtime Version: {found}\tRuntime Version ARN: {arn}"
     if _quiet(version):
         return None
     record = {
-        "initializationType": "on-demand",
+        "initializationType": how.value,
         "phase": "init",
         "runtimeVersion": found,
         "runtimeVersionArn": arn,
@@ -75,22 +86,69 @@ def init_start(version: FunctionVersion, millis: int, found: str, arn: str) -> s
     return _json(millis, "platform.initStart", record)
 
 
-def init_report(
-    version: FunctionVersion, millis: int, duration: float, phase: str, status: str, error_type: str | None
-) -> str:
-    """The line of an init phase that failed."""
+@dataclass(frozen=True, slots=True)
+class Init:
+    """An init phase that is over: `phase` is `init`, or `invoke` where it was repeated for an event."""
+
+    duration: float
+    phase: str = "init"
+    status: str = "success"
+    error_type: str | None = None
+    how: Initialization = Initialization.ON_DEMAND
+
+
+def init_report(version: FunctionVersion, millis: int, init: Init) -> str | None:
+    """The line of an init phase that failed, or that was for a snapshot."""
+    if _is_json(version):
+        if init.status == "success" and _quiet(version):
+            return None
+        record: dict[str, Any] = {
+            "initializationType": init.how.value,
+            "status": init.status,
+            "phase": init.phase,
+            "metrics": {"durationMs": round(init.duration * 1000, 3)},
+        }
+        if init.error_type:
+            record["errorType"] = init.error_type
+        return _json(millis, "platform.initReport", record)
+    line = f"INIT_REPORT Init Duration: {init.duration * 1000:.2f} ms"
+    if init.status == "success":
+        return line
+    line += f"\tPhase: {init.phase}\tStatus: {init.status}"
+    return f"{line}\tError Type: {init.error_type}" if init.error_type else line
+
+
+def restore_start(version: FunctionVersion, millis: int, found: str, arn: str) -> str | None:
+    """The first line of an environment that is restored from a snapshot."""
     if not _is_json(version):
-        line = f"INIT_REPORT Init Duration: {duration * 1000:.2f} ms\tPhase: {phase}\tStatus: {status}"
-        return f"{line}\tError Type: {error_type}" if error_type else line
-    record: dict[str, Any] = {
-        "initializationType": "on-demand",
-        "status": status,
-        "phase": phase,
-        "metrics": {"durationMs": round(duration * 1000, 3)},
+        return f"RESTORE_START Runtime Version: {found}\tRuntime Version ARN: {arn}"
+    if _quiet(version):
+        return None
+    record = {
+        "runtimeVersion": found,
+        "runtimeVersionArn": arn,
+        "functionName": version.name,
+        "functionVersion": version.version,
     }
+    return _json(millis, "platform.restoreStart", record)
+
+
+def restore_report(
+    version: FunctionVersion, millis: int, duration: float, status: str = "success", error_type: str | None = None
+) -> str | None:
+    """The line after the restore."""
+    if not _is_json(version):
+        line = f"RESTORE_REPORT Restore Duration: {duration * 1000:.2f} ms"
+        if status == "success":
+            return line
+        line += f"\tStatus: {status}"
+        return f"{line}\tError Type: {error_type}" if error_type else line
+    if status == "success" and _quiet(version):
+        return None
+    record: dict[str, Any] = {"status": status, "metrics": {"durationMs": round(duration * 1000, 3)}}
     if error_type:
         record["errorType"] = error_type
-    return _json(millis, "platform.initReport", record)
+    return _json(millis, "platform.restoreReport", record)
 
 
 def start(version: FunctionVersion, event: Event, millis: int) -> str | None:
@@ -110,9 +168,10 @@ def end(version: FunctionVersion, event: Event) -> str | None:
 
 def billed(version: FunctionVersion, used: Report) -> int:
     """Whole milliseconds, the init phase among them (as billed since August 2025)."""
-    total = used.duration + (used.init or 0.0)
-    if used.status == "timeout":
-        total = version.timeout + (used.init or 0.0)
+    total = version.timeout if used.status == "timeout" else used.duration
+    total += used.init or 0.0
+    if used.restored is not None:
+        total += used.restored.billed
     return max(1, math.ceil(total * 1000))
 
 
@@ -128,6 +187,10 @@ def report(version: FunctionVersion, event: Event, used: Report, millis: int) ->
     )
     if used.init is not None:
         line += f"Init Duration: {used.init * 1000:.2f} ms\t"
+    if used.restored is not None:
+        billed_restore = math.ceil(used.restored.billed * 1000)
+        line += f"Restore Duration: {used.restored.duration * 1000:.2f} ms\t"
+        line += f"Billed Restore Duration: {billed_restore} ms\t"
     if used.status != "success":
         line += f"Status: {used.status}"
         if used.error_type:
@@ -147,6 +210,9 @@ def _json_report(version: FunctionVersion, event: Event, used: Report, millis: i
     }
     if used.init is not None:
         metrics["initDurationMs"] = round(used.init * 1000, 3)
+    if used.restored is not None:
+        metrics["restoreDurationMs"] = round(used.restored.duration * 1000, 3)
+        metrics["billedRestoreDurationMs"] = math.ceil(used.restored.billed * 1000)
     record: dict[str, Any] = {"requestId": event.request_id, "metrics": metrics, "status": used.status}
     if used.error_type:
         record["errorType"] = used.error_type

@@ -4,58 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import resource
-import shutil
-from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Coroutine
+
+import msgspec
 
 from fogbank.core.clock import Clock
 from fogbank.core.config import Config
 from fogbank.core.ids import Ids
-from fogbank.core.lifecycle import Actor
 from fogbank.runtime import records
-from fogbank.runtime.environment import Environment, InitFailure, LogSink
-from fogbank.runtime.interpreters import Choice, Interpreter, Interpreters
+from fogbank.runtime.environment import Environment, InitFailure
+from fogbank.runtime.freezing import Freezer
+from fogbank.runtime.interpreters import Choice
+from fogbank.runtime.making import Maker
 from fogbank.runtime.model import (
     INIT_TIMEOUT,
-    Credentials,
     Event,
     FunctionVersion,
+    Initialization,
     LogLine,
     Outcome,
-    StartError,
+    Provision,
+    RestoreError,
     State,
 )
-from fogbank.runtime.orders import order_for
-from fogbank.runtime.parent import PreparedParent, lay_out
-from fogbank.runtime.pool import InitFailedError, Pool
-from fogbank.runtime.variables import Place, variables
+from fogbank.runtime.pool import Pool
+from fogbank.runtime.snapshots import InitFailedError
 from fogbank.telemetry import NO_TELEMETRY, Telemetry
 
-_log = logging.getLogger("fogbank.runtime")
 _WATCH_EVERY = 0.1
 """Seconds between two looks at the memory of busy environments."""
 
 
-class NoLogs:
-    """A sink for logs that nobody asked for."""
-
-    def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None:
-        """Forget them."""
-
-    def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:  # noqa: ARG002
-        """There is room for everything."""
-        return True
-
-
-async def account_credentials(version: FunctionVersion) -> Credentials:
-    """Keys that `--auth local` takes for the function's account: a 12-digit access key names its account."""
-    return Credentials(version.scope.account, "fogbank-local", "fogbank-local")
-
-
-class Runtime(Actor):
+class Runtime(Maker):
     """Runs events. `sink` receives every log line, `credentials` makes the keys of each new environment."""
 
     def __init__(
@@ -67,34 +48,25 @@ class Runtime(Actor):
         *,
         init_timeout: float = INIT_TIMEOUT,
     ) -> None:
-        super().__init__()
+        super().__init__(config, clock, ids, init_timeout=init_timeout)
         self._telemetry = telemetry
-        self.sink: LogSink = NoLogs()
-        self.credentials: Callable[[FunctionVersion], Awaitable[Credentials]] = account_credentials
-        self.interpreters = Interpreters()
-        self.config = config
-        self._clock = clock
-        self._ids = ids
-        self._init_timeout = init_timeout
-        self._folder = (config.data / "runtime").absolute()
         self._pools: dict[str, Pool] = {}
-        self._parents: dict[Path, PreparedParent] = {}
-        self._preparing: dict[Path, asyncio.Task[PreparedParent]] = {}
         self._idle: dict[Environment, None] = {}
-        """Every idle environment, the longest idle first."""
+        """Every idle environment that was started on demand, the longest idle first."""
+        self._freezer = Freezer()
         self._alive = 0
         self._leaving: set[asyncio.Future[None]] = set()
         self._went_idle: asyncio.Future[None] | None = None
         self._watching: asyncio.Task[None] | None = None
-        self._busy = 0
 
     # -- events -------------------------------------------------------------------------------------------------
 
     async def invoke(self, version: FunctionVersion, event: Event) -> Outcome:
         """Run one event, in a warm environment if there is one.
 
-        Raises `EnvironmentLimitError` when as many environments as are allowed are busy, `StartError` and
-        `RuntimeUnavailableError` when none can be started. What the function does wrong is in the `Outcome`.
+        Raises `EnvironmentLimitError` when as many environments as are allowed are busy, `StartError`,
+        `RestoreError` and `RuntimeUnavailableError` when none can be started. What the function does wrong is in the
+        `Outcome`.
         """
         pool = self._pools.get(version.key)
         if pool is None:
@@ -106,7 +78,8 @@ class Runtime(Actor):
             except InitFailedError as failed:
                 return self._init_outcome(version, event, failed.failure)
         self._idle.pop(environment, None)
-        self._watch()
+        self._freezer.wakes(environment)
+        self.watch_memory()
         return await environment.invoke(event)
 
     def _init_outcome(self, version: FunctionVersion, event: Event, failure: InitFailure) -> Outcome:
@@ -143,11 +116,13 @@ class Runtime(Actor):
 
     def retire(self, key: str) -> None:
         """A version is replaced or deleted: its idle environments end, the others finish their event first."""
+        self._snapshots.drop(key)
         pool = self._pools.pop(key, None)
         if pool is None:
             return
         for environment in pool.environments:
             self._idle.pop(environment, None)
+            self._freezer.wakes(environment)
         pool.retire()
 
     @property
@@ -162,11 +137,11 @@ class Runtime(Actor):
             assert isinstance(coroutine, Coroutine)
             return self.spawn(coroutine)
 
-        pool = Pool(version, start=self._start, admit=self._admit, spawn=spawn)
+        pool = Pool(version, self, spawn=spawn)
         self._pools[version.key] = pool
         return pool
 
-    def _admit(self) -> bool:
+    def admit(self, pool: Pool, how: Initialization) -> bool:  # noqa: ARG002
         """Whether one more environment may be: at the limit, the one that was idle longest makes room."""
         if not self.running:
             return False
@@ -178,26 +153,30 @@ class Runtime(Actor):
             return True
         return False
 
-    async def _start(self, pool: Pool) -> Environment:
-        """A ready environment. An init phase that takes too long is repeated within the invocation, as on Lambda."""
+    async def start_environment(self, pool: Pool, how: Initialization) -> Environment:
+        """A ready environment.
+
+        Raises `InitFailedError`, `RestoreError`, `StartError` or `RuntimeUnavailableError`.
+        """
         version = pool.version
         self._alive += 1
         counted = True
         try:
             choice = await self.interpreters.choose(version.runtime)
-            parent = await self._parent(self._forker(choice))
-            credentials = await self.credentials(version)
-            limits = ((self._init_timeout, "init"), (version.timeout, "invoke"))
-            for timeout, phase in limits:
-                environment = self._make(pool, parent, choice)
-                counted = False  # from here on its end gives the place back
-                ready = await environment.start(
-                    lambda made: self._order(made, choice, credentials), limit=timeout, phase=phase
+            attempts = await self.attempts(version, how, choice)
+            for attempt in attempts:
+                environment = self.make(
+                    version, attempt, choice, how, on_free=pool.free, on_gone=lambda gone: self._gone(pool, gone)
                 )
-                if ready:
+                pool.add(environment)
+                counted = False  # from here on its end gives the place back
+                self.watch_memory()
+                if await self.try_one(environment, attempt, choice):
                     return environment
                 failure = environment.failure or InitFailure("Runtime.ExitError", None)
-                if failure.error_type != "Sandbox.Timedout" or phase == "invoke":
+                if failure.restoring:
+                    raise _restore_error(failure)
+                if failure.error_type != "Sandbox.Timedout" or attempt is attempts[-1]:
                     raise InitFailedError(failure)
                 self._alive += 1
                 counted = True
@@ -206,39 +185,10 @@ class Runtime(Actor):
                 self._alive -= 1
         raise InitFailedError(InitFailure("Sandbox.Timedout", None))
 
-    def _make(self, pool: Pool, parent: PreparedParent, choice: Choice) -> Environment:
-        name = self._ids.hex(32)
-        folder = self._folder / "environments" / name
-        (folder / "tmp").mkdir(parents=True)
-        environment = Environment(
-            name,
-            pool.version,
-            parent,
-            choice,
-            folder,
-            clock=self._clock,
-            sink=self.sink,
-            on_free=lambda freed: self._freed(pool, freed),
-            on_gone=lambda gone: self._gone(pool, gone),
-        )
-        pool.add(environment)
-        return environment
-
-    def _order(self, environment: Environment, choice: Choice, credentials: Credentials) -> Any:
-        version = environment.version
-        place = Place(
-            runtime=str(self._folder / "python"),
-            opt=str(version.layers or self._folder / "opt"),
-            temporary=str(environment.folder / "tmp"),
-            log_stream=environment.log_stream,
-            api=environment.listener.address,
-            endpoint=self.config.endpoint,
-        )
-        environ = variables(version, place, choice, credentials)
-        return order_for(environment.id, version, choice, place, environ, self._folder)
-
-    def _freed(self, pool: Pool, environment: Environment) -> None:
-        if not pool.free(environment):
+    def rests(self, environment: Environment) -> None:
+        """An environment has become idle: it is frozen, and those on demand are ended after a while."""
+        self._freezer.rests(environment)
+        if environment.how is Initialization.PROVISIONED:
             return
         environment.idle_since = self._clock.time()
         self._idle[environment] = None
@@ -248,66 +198,50 @@ class Runtime(Actor):
     def _gone(self, pool: Pool, environment: Environment) -> None:
         self._alive -= 1
         self._idle.pop(environment, None)
+        self._freezer.wakes(environment)
         pool.remove(environment)
-        if not environment.ended.done():  # its folder is still being removed
-            self._leaving.add(environment.ended)
-            environment.ended.add_done_callback(self._leaving.discard)
+        self.leaves(environment)
         if pool.empty and self._pools.get(pool.version.key) is pool:
             del self._pools[pool.version.key]
 
-    # -- prepared parents ---------------------------------------------------------------------------------------
+    def leaves(self, environment: Environment) -> None:
+        """See `Maker.leaves`."""
+        if not environment.ended.done():
+            self._leaving.add(environment.ended)
+            environment.ended.add_done_callback(self._leaving.discard)
 
-    def _forker(self, choice: Choice) -> Interpreter:
-        """Whose parent forks: the function's own interpreter, or ours for what is then replaced by a program."""
-        found = choice.interpreter
-        return found if found is not None and found.language == "python" else self.interpreters.own
+    # -- prepared in advance ------------------------------------------------------------------------------------
 
-    async def _parent(self, interpreter: Interpreter) -> PreparedParent:
-        """The interpreter's prepared parent. Whoever stops waiting for it does not stop its start."""
-        known = self._parents.get(interpreter.path)
-        if known is not None and known.alive:
-            return known
-        if not self.running:
-            raise StartError("the runtime has been stopped")
-        preparing = self._preparing.get(interpreter.path)
-        if preparing is None:
-            preparing = self.spawn(self._start_parent(interpreter), name=f"prepare-{interpreter.title}")
-            self._preparing[interpreter.path] = preparing
-            preparing.add_done_callback(lambda _: self._preparing.pop(interpreter.path, None))
-        return await asyncio.shield(preparing)
+    async def snapshot(self, version: FunctionVersion) -> None:
+        """Take the snapshot of a version with SnapStart, if there is none. Raises as `start_environment` does."""
+        await self._snapshots.of(version)
 
-    async def _start_parent(self, interpreter: Interpreter) -> PreparedParent:
-        dead = self._parents.pop(interpreter.path, None)
-        if dead is not None:
-            await dead.stop()
-        parent = PreparedParent(interpreter, self._folder)
-        problem = await parent.start()
-        if problem:
-            _log.warning("functions on %s have no boto3 of the platform's: %s", interpreter.title, problem)
-        self._parents[interpreter.path] = parent
-        return parent
+    def provision(self, version: FunctionVersion, count: int) -> None:
+        """Have `count` environments of a version ready from now on, whatever becomes of them."""
+        pool = self._pools.get(version.key)
+        if pool is None:
+            if count == 0:
+                return
+            pool = self._pool(version)
+        pool.provision(count)
+
+    def provision_state(self, key: str) -> Provision:
+        """How far the provisioning of a version has come."""
+        pool = self._pools.get(key)
+        return pool.provision_state() if pool is not None else Provision()
 
     # -- life ---------------------------------------------------------------------------------------------------
 
     async def on_start(self) -> None:
         _raise_file_limit()
-        await asyncio.to_thread(self._lay_out)
+        await self.lay_out()
         self.spawn(self._reap(), name="runtime-reaper")
-
-    def _lay_out(self) -> None:
-        environments = self._folder / "environments"
-        shutil.rmtree(environments, ignore_errors=True)  # what a crash left behind
-        environments.mkdir(parents=True)
-        lay_out(self._folder)
 
     async def on_stop(self) -> None:
         """Let what runs finish, then end everything."""
         await self.finish()
-        if self._preparing:
-            await asyncio.wait(set(self._preparing.values()))
-        for parent in self._parents.values():
-            await parent.stop()
-        self._parents.clear()
+        self._freezer.stop()
+        await self.stop_parents()
         with contextlib.suppress(OSError):
             (self._folder / "environments").rmdir()
 
@@ -331,6 +265,7 @@ class Runtime(Actor):
             pool.retired = True
             pool.refuse_all()
         ending = list(self._leaving)
+        ending += self._snapshots.clear()
         for pool in pools.values():
             for environment in list(pool.environments):
                 environment.end()
@@ -354,7 +289,8 @@ class Runtime(Actor):
             del self._idle[oldest]
             oldest.end()
 
-    def _watch(self) -> None:
+    def watch_memory(self) -> None:
+        """See `Maker.watch_memory`."""
         if self._watching is None or self._watching.done():
             self._watching = self.spawn(self._watch_memory(), name="runtime-memory")
 
@@ -371,6 +307,21 @@ class Runtime(Actor):
                         busy = True
                         if environment.memory.sample_all() > limit:
                             environment.over_memory()
+            for environment in list(self._snapshots.starting):
+                busy = True
+                if environment.memory.sample_all() > environment.version.memory * 1024 * 1024:
+                    environment.over_memory()
+
+
+def _restore_error(failure: InitFailure) -> RestoreError:
+    if failure.error_type == "Sandbox.Timedout":
+        return RestoreError("Lambda couldn't restore the snapshot within the timeout limit.", late=True)
+    try:
+        told = msgspec.json.decode(failure.payload or b"")
+    except msgspec.DecodeError:
+        told = None
+    message = told.get("errorMessage") if isinstance(told, dict) else None
+    return RestoreError(str(message or failure.text or failure.error_type), late=False)
 
 
 def _raise_file_limit() -> None:

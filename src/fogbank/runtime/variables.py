@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 
 from fogbank.runtime.interpreters import Choice
-from fogbank.runtime.model import Credentials, FunctionVersion, LogFormat
+from fogbank.runtime.model import Credentials, FunctionVersion, Initialization, LogFormat
 
 RESERVED = frozenset(
     {
@@ -49,9 +49,27 @@ class Place:
     log_stream: str
     api: str
     endpoint: str
+    name: str = ""
 
 
-def variables(version: FunctionVersion, place: Place, choice: Choice, credentials: Credentials) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class CredentialsPlace:
+    """Where functions with SnapStart fetch their keys, which a snapshot must not hold: see `environment.py`."""
+
+    address: str
+    token: str
+
+
+CREDENTIALS_PATH = "/2021-04-23/credentials"
+
+
+def variables(
+    version: FunctionVersion,
+    place: Place,
+    choice: Choice,
+    credentials: Credentials | CredentialsPlace,
+    how: Initialization = Initialization.ON_DEMAND,
+) -> dict[str, str]:
     """Everything that the environment's process finds in its environment; nothing of ours gets through."""
     opt = place.opt
     found = {
@@ -75,21 +93,17 @@ def variables(version: FunctionVersion, place: Place, choice: Choice, credential
         "_HANDLER": version.handler,
         "AWS_REGION": version.scope.region,
         "AWS_DEFAULT_REGION": version.scope.region,
-        "AWS_ACCESS_KEY_ID": credentials.access_key,
-        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
-        "AWS_SESSION_TOKEN": credentials.session_token,
         "AWS_LAMBDA_FUNCTION_NAME": version.name,
         "AWS_LAMBDA_FUNCTION_VERSION": version.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": place.log_stream,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": how.value,
         "AWS_LAMBDA_RUNTIME_API": place.api,
         "LAMBDA_TASK_ROOT": str(version.task),
         "LAMBDA_RUNTIME_DIR": place.runtime,
         "FOGBANK_OPT": opt,
         "TMPDIR": place.temporary,
     }
+    found |= _of_the_environment(version, place, credentials)
     if choice.interpreter is not None:  # a runtime that the code brings does not say who it is
         found["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{version.runtime}"
     if version.logging.format is LogFormat.JSON:
@@ -97,6 +111,29 @@ def variables(version: FunctionVersion, place: Place, choice: Choice, credential
     if version.logging.application_level:
         found["AWS_LAMBDA_LOG_LEVEL"] = version.logging.application_level
     return found
+
+
+def _of_the_environment(
+    version: FunctionVersion, place: Place, credentials: Credentials | CredentialsPlace
+) -> dict[str, str]:
+    """What differs between the environments of a version. With SnapStart it may not be in variables, since the init
+    code would keep it: keys are fetched, and the log's names are not told.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html#snapstart-credentials
+    """
+    if isinstance(credentials, CredentialsPlace):
+        return {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{credentials.address}{CREDENTIALS_PATH}",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": credentials.token,
+            "FOGBANK_ENVIRONMENT": place.name,
+        }
+    return {
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+        "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": place.log_stream,
+    }
 
 
 def _machine_path(choice: Choice) -> str:

@@ -30,7 +30,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _HERE = "/bootstrap.py"
 _INDENT = "\u00a0"
@@ -100,6 +100,13 @@ class Connection:
         if status != 200:
             raise RuntimeError(f"the Runtime API answered {status} to next: {body[:200]!r}")
         return headers, body
+
+    def restore(self) -> None:
+        """Say that the init phase is over, and wait until an environment is to go on from there."""
+        self.socket.sendall(self.question.replace(b"invocation/next", b"restore/next", 1))
+        status, _, body = self.read()
+        if status != 200:
+            raise RuntimeError(f"the Runtime API answered {status} to restore/next: {body[:200]!r}")
 
     def post(
         self,
@@ -529,8 +536,28 @@ def forget_offered(offered: Sequence[str], path: Sequence[str]) -> None:
                 return
 
 
-def start(path: list[str], offered: Sequence[str]) -> None:
-    """Be an execution environment: load the handler, then serve. `path` are the function's own import folders."""
+def report(connection: Connection, path: str, error: BaseException, kind: str | None = None) -> None:
+    """Say that a phase has failed, in the log and to the Runtime API."""
+    found = describe(error)
+    log_error(found)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.post(
+        path,
+        json.dumps(found).encode(),
+        "application/vnd.aws.lambda.error+json",
+        (("Lambda-Runtime-Function-Error-Type", ascii_header(kind or found["errorType"])),),
+        ask=False,
+    )
+
+
+def start(
+    path: list[str], offered: Sequence[str], pause: Callable[[Any, Connection], Connection] | None = None
+) -> None:
+    """Be an execution environment: load the handler, then serve. `path` are the function's own import folders.
+
+    `pause` is what ends the init phase with SnapStart; it is given this module and the connection.
+    """
     parent = vars(sys.modules["__main__"])
     if parent is not globals():  # what `import __main__` finds of the prepared parent is no business of the function
         for name in [name for name in parent if not name.startswith("__")]:
@@ -546,18 +573,10 @@ def start(path: list[str], offered: Sequence[str]) -> None:
     try:
         handler = load_handler(os.environ["_HANDLER"])
     except Exception as error:
-        found = describe(error)
-        log_error(found)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        connection.post(
-            "init/error",
-            json.dumps(found).encode(),
-            "application/vnd.aws.lambda.error+json",
-            (("Lambda-Runtime-Function-Error-Type", ascii_header(found["errorType"])),),
-            ask=False,
-        )
+        report(connection, "init/error", error)
         sys.exit(1)
+    if pause is not None:
+        connection = pause(sys.modules[__name__], connection)
     serve(handler, connection)
 
 

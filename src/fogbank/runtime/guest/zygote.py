@@ -6,7 +6,8 @@ to Fogbank, so that a child can share nothing by mistake.
 
 Wire: one JSON document per message of a SOCK_SEQPACKET socket, whose descriptor is the first argument.
 
-    to the parent      {"do": "start", "id", "environ", "folder", "path", "pycache", "limits", "argv"?}  + output pipe
+    to the parent      {"do": "start", "id", "environ", "folder", "path", "pycache", "limits", "argv"?, "snapshot"?}
+                         + output pipe, and for a snapshot the control socket that it is to have as a parent itself
                        {"do": "end", "id"}
     from the parent    {"is": "ready", "python", "modules", "problem"}
                        {"is": "started", "id", "pid"}   {"is": "failed", "id", "problem"}
@@ -23,6 +24,8 @@ started, and goes. Runs on Python 3.9 and later.
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import functools
 import gc
 import importlib
 import json
@@ -39,15 +42,19 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 MESSAGE = 1 << 20
-TAG = "AWS_LAMBDA_LOG_STREAM_NAME"
+CONTROL = 256
+"""Where a snapshot's control socket is: past the descriptors that are closed, and below what init code opens first."""
+TAGS = ("AWS_LAMBDA_LOG_STREAM_NAME", "FOGBANK_ENVIRONMENT")
+"""Variables that tell whose environment a process is of."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+snapshot: Any = importlib.import_module("snapshot")  # beside this file; the guest is no package
 
 
 class Plan:
     """What a child is to become: its environment, folder and limits, and a command if it is not Python."""
 
-    def __init__(self, message: dict[str, Any], output: int) -> None:
+    def __init__(self, message: dict[str, Any], output: int, control: int | None = None) -> None:
         self.environ: dict[str, str] = message["environ"]
         self.folder: str = message["folder"]
         self.path: list[str] = message.get("path", [])
@@ -55,6 +62,7 @@ class Plan:
         self.limits: dict[str, int] = message.get("limits", {})
         self.argv: list[str] | None = message.get("argv")
         self.output = output
+        self.control = control
 
 
 class Parent:
@@ -132,15 +140,19 @@ class Parent:
         try:
             pid = os.fork()
         except OSError as error:
-            os.close(fds[0])
+            for fd in fds:
+                os.close(fd)
             self.say({"is": "failed", "id": name, "problem": str(error)})
             return None
         if pid == 0:
-            return Plan(message, fds[0])
-        os.close(fds[0])
+            return Plan(message, *fds)
+        for fd in fds:
+            os.close(fd)
         self.children[name] = pid
         self.ids[pid] = name
-        self.tags[message["environ"].get(TAG, "")] = name
+        for tag in TAGS:
+            if tag in message["environ"]:
+                self.tags[message["environ"][tag]] = name
         self.say({"is": "started", "id": name, "pid": pid})
         return None
 
@@ -193,10 +205,10 @@ class Parent:
                 pairs = file.read().split(b"\0")
         except OSError:
             return None
-        prefix = TAG.encode() + b"="
         for pair in pairs:
-            if pair.startswith(prefix):
-                return self.tags.get(pair[len(prefix) :].decode(errors="replace"))
+            name, _, value = pair.decode(errors="replace").partition("=")
+            if name in TAGS:
+                return self.tags.get(value)
         return None
 
     def end_all(self) -> None:
@@ -233,21 +245,18 @@ def kill_group(pid: int) -> None:
 
 def become(plan: Plan, parent: int) -> None:
     """Turn a fresh child into an execution environment: own group, descriptors, limits, environment, folder."""
-    os.setpgid(0, 0)  # a session of its own would cost milliseconds, and none has a terminal
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-    signal.set_wakeup_fd(-1)
+    leave(parent)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    output = plan.output
-    for target, source in ((0, nothing), (1, output), (2, output)):
-        os.dup2(source, target, inheritable=True)
+    print_to(plan.output)
+    kept = 3
     if plan.argv:
-        os.dup2(output, 3, inheritable=True)  # the telemetry pipe: framed records, in order with the rest
-    os.closerange(4 if plan.argv else 3, 256)
+        os.dup2(plan.output, 3, inheritable=True)  # the telemetry pipe: framed records, in order with the rest
+        kept = 4
+    elif plan.control is not None:
+        plan.control = fcntl.fcntl(plan.control, fcntl.F_DUPFD_CLOEXEC, CONTROL)
+    os.closerange(kept, CONTROL)
     limit("RLIMIT_CORE", 0)
     for name, value in plan.limits.items():
         limit(name, value)
@@ -256,6 +265,55 @@ def become(plan: Plan, parent: int) -> None:
     os.environ.update(plan.environ)
     time.tzset()
     os.chdir(plan.folder)
+
+
+def leave(parent: int) -> None:
+    """Be a group of one's own, that ends with the parent and hears no signals for it."""
+    os.setpgid(0, 0)  # a session of its own would cost milliseconds, and none has a terminal
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.set_wakeup_fd(-1)
+
+
+def print_to(output: int) -> None:
+    """Read from nowhere, print to `output`."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for target, source in ((0, nothing), (1, output), (2, output)):
+        os.dup2(source, target, inheritable=True)
+    os.close(nothing)
+
+
+def stay_as_snapshot(control: int, initial: dict[str, str]) -> None:
+    """Be a snapshot: fork environments from what has been initialized. Returns in each of them, never here.
+
+    `initial` are the variables that the init code began with.
+    """
+    problem = snapshot.obstacle()
+    descriptors = snapshot.Descriptors({control})
+    handlers = snapshot.Handlers()
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    ours = os.getpid()
+    parent = Parent(socket.socket(fileno=control))
+    plan = parent.run([], problem)
+    if plan is None:
+        os._exit(0)
+    leave(ours)
+    parent.control.close()
+    handlers.restore()
+    print_to(plan.output)
+    os.close(plan.output)
+    if collecting:
+        gc.enable()
+    for name, value in plan.environ.items():
+        if initial.get(name) != value:  # the rest is as the init code left it
+            os.environ[name] = value
+    old = initial["TMPDIR"]
+    descriptors.renew(old, plan.environ["TMPDIR"])
+    snapshot.renew_state(old)
 
 
 def limit(name: str, value: int) -> None:
@@ -313,10 +371,17 @@ def main() -> tuple[Any, Plan, list[str]] | None:
     return bootstrap, plan, offered
 
 
-if __name__ == "__main__":
-    _child = main()
-    if _child is not None:
-        _bootstrap, _plan, _offered = _child
-        del _child
-        sys.pycache_prefix = _plan.pycache
-        _bootstrap.start(_plan.path, _offered)
+def begin() -> None:
+    """Be the prepared parent, and in each child what was ordered."""
+    found = main()
+    if found is None:
+        return
+    bootstrap, plan, offered = found
+    for name in ("zygote", "snapshot"):  # no business of the function
+        sys.modules.pop(name, None)
+    sys.pycache_prefix = plan.pycache
+    pause = None
+    if plan.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        stay = None if plan.control is None else functools.partial(stay_as_snapshot, plan.control, plan.environ)
+        pause = functools.partial(snapshot.pause, stay=stay)
+    bootstrap.start(plan.path, offered, pause)

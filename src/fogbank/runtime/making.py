@@ -1,0 +1,257 @@
+"""How environments are made: their folders, their orders, and the prepared parents that they are forked from."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fogbank.core.clock import Clock
+from fogbank.core.config import Config
+from fogbank.core.ids import Ids
+from fogbank.core.lifecycle import Actor
+from fogbank.runtime.environment import Environment, InitFailure, LogSink, Role
+from fogbank.runtime.forker import Forker, Order
+from fogbank.runtime.interpreters import Choice, Interpreter, Interpreters
+from fogbank.runtime.keys import Keys
+from fogbank.runtime.model import (
+    INIT_TIMEOUT,
+    PREPARED_INIT_TIMEOUT,
+    RESTORE_TIMEOUT,
+    Credentials,
+    FunctionVersion,
+    Initialization,
+    LogLine,
+    StartError,
+)
+from fogbank.runtime.orders import order_for
+from fogbank.runtime.parent import PreparedParent, lay_out
+from fogbank.runtime.snapshots import InitFailedError, Snapshot, Snapshots
+from fogbank.runtime.variables import CredentialsPlace, Place, variables
+
+_log = logging.getLogger("fogbank.runtime")
+
+
+class NoLogs:
+    """A sink for logs that nobody asked for."""
+
+    def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None:
+        """Forget them."""
+
+    def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:  # noqa: ARG002
+        """There is room for everything."""
+        return True
+
+
+async def account_credentials(version: FunctionVersion) -> Credentials:
+    """Keys that `--auth local` takes for the function's account: a 12-digit access key names its account."""
+    return Credentials(version.scope.account, "fogbank-local", "fogbank-local")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One way to start an environment: of which parent, for what, and how many seconds it may take."""
+
+    parent: Forker
+    role: Role
+    limit: float
+    phase: str
+    snapshot: Snapshot | None = None
+
+
+class Maker(Actor):
+    """Makes environments. `sink` receives every log line, `credentials` makes the keys of each new environment."""
+
+    def __init__(self, config: Config, clock: Clock, ids: Ids, *, init_timeout: float = INIT_TIMEOUT) -> None:
+        super().__init__()
+        self.sink: LogSink = NoLogs()
+        self.credentials: Callable[[FunctionVersion], Awaitable[Credentials]] = account_credentials
+        self.interpreters = Interpreters()
+        self.config = config
+        self._clock = clock
+        self._ids = ids
+        self._init_timeout = init_timeout
+        self._folder = (config.data / "runtime").absolute()
+        self._parents: dict[Path, PreparedParent] = {}
+        self._preparing: dict[Path, asyncio.Task[PreparedParent]] = {}
+        self._snapshots = Snapshots(self, self.spawn)
+
+    # -- environments -------------------------------------------------------------------------------------------
+
+    async def attempts(self, version: FunctionVersion, how: Initialization, choice: Choice) -> list[Attempt]:
+        """The ways to start an environment, in order; only a time-out leads to the next.
+
+        An init phase that takes too long is repeated within the invocation, as on Lambda.
+        """
+        if version.snap_start:
+            snapshot = await self._snapshots.of(version)
+            if snapshot.parent is not None:
+                return [Attempt(snapshot.parent, Role.RESTORED, RESTORE_TIMEOUT, "restore", snapshot)]
+        parent = await self._parent(self._forker(choice))
+        if version.snap_start or how is not Initialization.ON_DEMAND:
+            return [Attempt(parent, Role.SERVE, _long(version), "init")]
+        return [
+            Attempt(parent, Role.SERVE, self._init_timeout, "init"),
+            Attempt(parent, Role.SERVE, version.timeout, "invoke"),
+        ]
+
+    async def try_one(self, environment: Environment, attempt: Attempt, choice: Choice, *, control: int = -1) -> bool:
+        """Start an environment; whether it is ready."""
+        version = environment.version
+        credentials: Credentials | CredentialsPlace | None = None
+        if environment.how is not Initialization.SNAP_START:
+            credentials = await self.credentials(version)
+        elif attempt.snapshot is not None and attempt.snapshot.parent is not None:
+            first = attempt.snapshot.parent.initialized
+            assert first.keys is not None
+            credentials = CredentialsPlace(first.listener.address, first.keys.token)
+            if attempt.snapshot.files is not None:
+                await asyncio.to_thread(_copy, attempt.snapshot.files, environment.folder / "tmp")
+        else:
+            environment.keys = Keys(self._ids.hex(64), self._clock, lambda: self.credentials(version))
+
+        def order(made: Environment) -> Order:
+            keys = credentials
+            if keys is None:
+                assert made.keys is not None
+                keys = CredentialsPlace(made.listener.address, made.keys.token)
+            return self._order(made, choice, keys, snapshot=attempt.role is Role.SNAPSHOT)
+
+        controls = (control,) if control >= 0 else ()
+        return await environment.start(order, limit=attempt.limit, phase=attempt.phase, control=controls)
+
+    def make(
+        self,
+        version: FunctionVersion,
+        attempt: Attempt,
+        choice: Choice,
+        how: Initialization,
+        *,
+        on_free: Callable[[Environment], None],
+        on_gone: Callable[[Environment], None],
+    ) -> Environment:
+        """A new environment, not yet started, in a folder of its own."""
+        name = self._ids.hex(32)
+        folder = self._folder / "environments" / name
+        (folder / "tmp").mkdir(parents=True)
+        return Environment(
+            name,
+            version,
+            attempt.parent,
+            choice,
+            folder,
+            clock=self._clock,
+            sink=self.sink,
+            on_free=on_free,
+            on_gone=on_gone,
+            how=Initialization.SNAP_START if version.snap_start else how,
+            role=attempt.role,
+        )
+
+    def _order(
+        self, environment: Environment, choice: Choice, credentials: Credentials | CredentialsPlace, *, snapshot: bool
+    ) -> Order:
+        version = environment.version
+        place = Place(
+            runtime=str(self._folder / "python"),
+            opt=str(version.layers or self._folder / "opt"),
+            temporary=str(environment.folder / "tmp"),
+            log_stream=environment.log_stream,
+            api=environment.listener.address,
+            endpoint=self.config.endpoint,
+            name=environment.id,
+        )
+        environ = variables(version, place, choice, credentials, environment.how)
+        return order_for(environment.id, version, choice, place, environ, self._folder, snapshot=snapshot)
+
+    async def prepare_snapshot(
+        self, version: FunctionVersion, control: int, made: Callable[[Environment], None]
+    ) -> Environment:
+        """See `Initializer`."""
+        choice = await self.interpreters.choose(version.runtime)
+        parent = await self._parent(self._forker(choice))
+        attempt = Attempt(parent, Role.SNAPSHOT, _long(version), "init")
+        environment = self.make(
+            version, attempt, choice, Initialization.SNAP_START, on_free=_nothing, on_gone=self.leaves
+        )
+        made(environment)
+        self.watch_memory()
+        if not await self.try_one(environment, attempt, choice, control=control):
+            raise InitFailedError(environment.failure or InitFailure("Runtime.ExitError", None))
+        return environment
+
+    def leaves(self, environment: Environment) -> None:
+        """An environment has ended; its folder may still be being removed."""
+        raise NotImplementedError
+
+    def watch_memory(self) -> None:
+        """Something is in its init phase or handles an event: see to its memory."""
+        raise NotImplementedError
+
+    # -- prepared parents ---------------------------------------------------------------------------------------
+
+    def _forker(self, choice: Choice) -> Interpreter:
+        """Whose parent forks: the function's own interpreter, or ours for what is then replaced by a program."""
+        found = choice.interpreter
+        return found if found is not None and found.language == "python" else self.interpreters.own
+
+    async def _parent(self, interpreter: Interpreter) -> PreparedParent:
+        """The interpreter's prepared parent. Whoever stops waiting for it does not stop its start."""
+        known = self._parents.get(interpreter.path)
+        if known is not None and known.alive:
+            return known
+        if not self.running:
+            raise StartError("the runtime has been stopped")
+        preparing = self._preparing.get(interpreter.path)
+        if preparing is None:
+            preparing = self.spawn(self._start_parent(interpreter), name=f"prepare-{interpreter.title}")
+            self._preparing[interpreter.path] = preparing
+            preparing.add_done_callback(lambda _: self._preparing.pop(interpreter.path, None))
+        return await asyncio.shield(preparing)
+
+    async def _start_parent(self, interpreter: Interpreter) -> PreparedParent:
+        dead = self._parents.pop(interpreter.path, None)
+        if dead is not None:
+            await dead.stop()
+        parent = PreparedParent(interpreter, self._folder)
+        problem = await parent.start()
+        if problem:
+            _log.warning("functions on %s have no boto3 of the platform's: %s", interpreter.title, problem)
+        self._parents[interpreter.path] = parent
+        return parent
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    async def lay_out(self) -> None:
+        """Make the folders, without what a crash left behind."""
+        await asyncio.to_thread(self._lay_out)
+
+    def _lay_out(self) -> None:
+        environments = self._folder / "environments"
+        shutil.rmtree(environments, ignore_errors=True)
+        environments.mkdir(parents=True)
+        lay_out(self._folder)
+
+    async def stop_parents(self) -> None:
+        """End the prepared parents; the environments have gone."""
+        if self._preparing:
+            await asyncio.wait(set(self._preparing.values()))
+        for parent in self._parents.values():
+            await parent.stop()
+        self._parents.clear()
+
+
+def _long(version: FunctionVersion) -> float:
+    """How long an init phase may take that no event waits for."""
+    return max(PREPARED_INIT_TIMEOUT, version.timeout)
+
+
+def _nothing(environment: Environment) -> None:
+    """A snapshot handles no events."""
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
