@@ -160,7 +160,7 @@ class LocalCloud(Actor):
             parent = ""
         else:
             parent = trace.parent
-            inner = Trace(trace.root, self.ids.hex(16), trace.sampled)
+            inner = trace.child(self.ids)
         call = Call(scope, service, operation, request_id or self.ids.uuid(), inner, principal)
         try:
             reply = await self._answer(door, call, request)

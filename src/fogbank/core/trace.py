@@ -15,22 +15,49 @@ from fogbank.core.ids import Ids
 
 _ROOT = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}")
 _SPAN = re.compile(r"[0-9a-f]{16}")
+_DECISIONS = {"1": True, "0": False}
+_TRACEPARENT = re.compile(
+    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?"
+)
 
 
 class Trace(NamedTuple):
     """A trace (`root`, in X-Ray's form `1-8hex-24hex`) and the span within it (`parent`, 16 hex).
+
+    `sampled` is the decision that came with the context; `None` where nobody has made one. It is for X-Ray's SDKs and
+    for functions; what Fogbank records of itself does not depend on it.
 
     A tuple, not a frozen dataclass: one is made for every request, at a third of the cost.
     """
 
     root: str
     parent: str
-    sampled: bool = True
+    sampled: bool | None = None
+    origin: str = ""
+    """The span of the client's that the context came with, where spans of Fogbank's own are between."""
 
     @property
     def header(self) -> str:
         """The value of `X-Amzn-Trace-Id`."""
+        if self.sampled is None:
+            return f"Root={self.root};Parent={self.parent}"
         return f"Root={self.root};Parent={self.parent};Sampled={int(self.sampled)}"
+
+    @property
+    def traceparent(self) -> str:
+        """The same as W3C writes it."""
+        return f"00-{self.root[2:10]}{self.root[11:]}-{self.parent}-{int(self.sampled is not False):02x}"
+
+    def child(self, ids: Ids) -> Trace:
+        """The context of what a new span within this one causes."""
+        return Trace(self.root, ids.hex(16), self.sampled, self.origin or self.parent)
+
+    @property
+    def upstream(self) -> str | None:
+        """The header as the client gave it, for what AWS passes on unchanged; `None` if no client gave one."""
+        if self.sampled is None:
+            return None
+        return f"Root={self.root};Parent={self.origin or self.parent};Sampled={int(self.sampled)}"
 
     @classmethod
     def parse(cls, header: str | None) -> Trace | None:
@@ -41,7 +68,19 @@ class Trace(NamedTuple):
         root, parent = fields.get("Root", ""), fields.get("Parent", "")
         if not _ROOT.fullmatch(root):
             return None
-        return cls(root, parent if _SPAN.fullmatch(parent) else "0" * 16, fields.get("Sampled") != "0")
+        return cls(root, parent if _SPAN.fullmatch(parent) else "0" * 16, _DECISIONS.get(fields.get("Sampled", "")))
+
+    @classmethod
+    def parse_w3c(cls, header: str | None) -> Trace | None:
+        """Read a `traceparent` (https://www.w3.org/TR/trace-context/#traceparent-header); `None` as `parse` does.
+
+        Its trace id is X-Ray's without the dashes and the version.
+        """
+        found = _TRACEPARENT.fullmatch(header or "")
+        if found is None or found["version"] == "ff" or not int(found["trace"], 16) or not int(found["parent"], 16):
+            return None
+        trace = found["trace"]
+        return cls(f"1-{trace[:8]}-{trace[8:]}", found["parent"], bool(int(found["flags"], 16) & 1))
 
     @classmethod
     def begin(cls, clock: Clock, ids: Ids) -> Trace:

@@ -82,12 +82,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a message: `number` counts from 1, `enqueued` is in clock seconds."""
+    """One try at a message: `number` counts from 1, `enqueued` is in clock seconds.
+
+    `trace` is the context of this try: what the route causes belongs under it.
+    """
 
     id: int
     message: Message
     number: int
     enqueued: float
+    trace: Trace
 
 
 class PermanentError(Exception):

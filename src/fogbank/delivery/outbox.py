@@ -44,11 +44,12 @@ class _Envelope(msgspec.Struct, omit_defaults=True, array_like=True):
     source: str
     account: str
     region: str
-    trace: tuple[str, str, bool]
+    trace: tuple[str, str, bool | None]
     parameters: Mapping[str, Any]
     policy: tuple[int, float, float, float, tuple[float, ...]]
     dead_letter: str | None
     dead_letter_attributes: Mapping[str, str]
+    origin: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -67,6 +68,7 @@ async def insert(tx: Tx, message: Message, *, now: int, leased_until: int) -> in
         (policy.max_retries, policy.max_age, policy.first, policy.ceiling, policy.delays),
         message.dead_letter,
         message.dead_letter_attributes,
+        message.trace.origin,
     )
     due = now + int(message.delay * 1000)
     row = await tx.fetch_one(
@@ -116,7 +118,7 @@ def _claimed(
         target=target,
         payload=payload,
         scope=Scope(e.account, e.region),
-        trace=Trace(*e.trace),
+        trace=Trace(*e.trace, e.origin),
         route=route,
         source=e.source,
         parameters=e.parameters,

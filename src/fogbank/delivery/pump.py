@@ -23,6 +23,7 @@ from fogbank.core.lifecycle import Actor
 from fogbank.core.scope import Scope
 from fogbank.delivery import outbox
 from fogbank.delivery.message import Attempt, Exhaustion, Failure, Message, error_code, next_delay
+from fogbank.delivery.recording import Recorder
 from fogbank.storage import Migrations, Storage, Tx
 from fogbank.telemetry import NO_TELEMETRY, Telemetry
 
@@ -87,6 +88,7 @@ class Delivery(Actor):
     def __init__(self, storage: Storage, clock: Clock, ids: Ids, telemetry: Telemetry = NO_TELEMETRY) -> None:
         super().__init__()
         self._telemetry = telemetry
+        self._recorder = Recorder(telemetry, clock, ids)
         self._storage = storage
         self._clock = clock
         self._ids = ids
@@ -131,7 +133,7 @@ class Delivery(Actor):
         leased_until = now + int(LEASE * 1000) if take else 0
         key = await outbox.insert(tx, message, now=now, leased_until=leased_until)
         if take:
-            attempt = Attempt(key, message, 1, now / 1000)
+            attempt = Attempt(key, message, 1, now / 1000, message.trace.child(self._ids))
             tx.after_commit(lambda: self._offer(lane, attempt))
         else:
             tx.wake(TOPIC)
@@ -188,7 +190,8 @@ class Delivery(Actor):
     def _offer_all(self, lane: _Lane, rows: Sequence[outbox.Claimed]) -> None:
         for row in rows:
             if row.id not in lane.under_way:
-                self._offer(lane, Attempt(row.id, row.message, row.attempts + 1, row.enqueued / 1000))
+                trace = row.message.trace.child(self._ids)
+                self._offer(lane, Attempt(row.id, row.message, row.attempts + 1, row.enqueued / 1000, trace))
 
     async def _renew(self) -> None:
         """Keep the leases of long attempts (an asynchronous invocation may take 15 minutes), and look for lost ones."""
@@ -235,11 +238,16 @@ class Delivery(Actor):
 
     async def _attempt(self, lane: _Lane, attempt: Attempt) -> None:
         faults.point("delivery.before-attempt")
+        begin = self._clock.time()
         try:
             result = await lane.route.attempt(attempt)
         except Exception as error:  # noqa: BLE001 - the delivery supervisor: every failure is retried or dead-lettered
+            if self._telemetry.on:
+                self._recorder.failed(attempt, begin, error)
             await self._failed(lane.route, attempt, error)
             return
+        if self._telemetry.on:
+            self._recorder.arrived(attempt, begin)
         faults.point("delivery.after-attempt")
         if not lane.has_sequel:
             self._arrived.append(attempt.id)
@@ -276,6 +284,8 @@ class Delivery(Actor):
 
         if isinstance(step, Exhaustion):
             await self._storage.transact(lambda tx: exhaust(tx, step))
+            if self._telemetry.on:
+                self._recorder.given_up(attempt, now, code, step)
         else:
             await self._storage.transact(lambda tx: postpone(tx, step))
 

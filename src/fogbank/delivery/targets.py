@@ -19,6 +19,7 @@ from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.core.call import Cloud, Principal, Request
 from fogbank.core.clock import Clock
 from fogbank.core.errors import ApiError
+from fogbank.core.trace import Trace
 from fogbank.delivery.message import DAY, Attempt, Failure, Message, PermanentError, RetryPolicy
 from fogbank.delivery.pump import Delivery, Route
 from fogbank.storage import Tx
@@ -39,27 +40,29 @@ class TargetCall:
     request: Request
 
 
-Builder = Callable[[Arn, Message, float], TargetCall]
+Builder = Callable[[Arn, Message, float, Trace], TargetCall]
 
 
-def _queue(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
+def _queue(arn: Arn, message: Message, now: float, trace: Trace) -> TargetCall:  # noqa: ARG001
     request: dict[str, Any] = {
         "QueueUrl": f"https://sqs.{arn.region}.amazonaws.com/{arn.account}/{arn.resource}",
         "MessageBody": message.payload.decode(),
-        "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "String", "StringValue": message.trace.header}},
         **message.parameters,
     }
+    upstream = trace.upstream
+    if upstream is not None:
+        request["MessageSystemAttributes"] = {"AWSTraceHeader": {"DataType": "String", "StringValue": upstream}}
     return TargetCall("sqs", "SendMessage", request)
 
 
-def _function(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
+def _function(arn: Arn, message: Message, now: float, trace: Trace) -> TargetCall:  # noqa: ARG001
     request = {"FunctionName": str(arn), "InvocationType": "Event", "Payload": message.payload}
     return TargetCall("lambda", "Invoke", request)
 
 
-def _bus(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
+def _bus(arn: Arn, message: Message, now: float, trace: Trace) -> TargetCall:  # noqa: ARG001
     """Forward an event as it is, or wrap another payload (a destination's record) by the given parameters."""
-    entry: dict[str, Any] = {"EventBusName": str(arn), "TraceHeader": message.trace.header}
+    entry: dict[str, Any] = {"EventBusName": str(arn), "TraceHeader": trace.header}
     if "DetailType" in message.parameters:
         entry |= {"Detail": message.payload.decode(), **message.parameters}
     else:
@@ -73,18 +76,18 @@ def _bus(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
     return TargetCall("events", "PutEvents", {"Entries": [entry]})
 
 
-def _topic(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
+def _topic(arn: Arn, message: Message, now: float, trace: Trace) -> TargetCall:  # noqa: ARG001
     return TargetCall(
         "sns", "Publish", {"TopicArn": str(arn), "Message": message.payload.decode(), **message.parameters}
     )
 
 
-def _state_machine(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
+def _state_machine(arn: Arn, message: Message, now: float, trace: Trace) -> TargetCall:  # noqa: ARG001
     request = {"stateMachineArn": str(arn), "input": message.payload.decode(), **message.parameters}
     return TargetCall("stepfunctions", "StartExecution", request)
 
 
-def _log_group(arn: Arn, message: Message, now: float) -> TargetCall:
+def _log_group(arn: Arn, message: Message, now: float, trace: Trace) -> TargetCall:  # noqa: ARG001
     """A log event of the payload, or of its `timestamp` and `message` where an input transformer made just those."""
     request = {
         "logGroupName": arn.resource.removeprefix("log-group:").removesuffix(":*"),
@@ -115,12 +118,12 @@ def _log_event(payload: bytes, now: float) -> dict[str, Any]:
     return event
 
 
-def _stream(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
+def _stream(arn: Arn, message: Message, now: float, trace: Trace) -> TargetCall:  # noqa: ARG001
     request = {"StreamARN": str(arn), "Data": message.payload, "PartitionKey": message.trace.root}
     return TargetCall("kinesis", "PutRecord", request | dict(message.parameters))
 
 
-def _firehose(arn: Arn, message: Message, now: float) -> TargetCall:  # noqa: ARG001
+def _firehose(arn: Arn, message: Message, now: float, trace: Trace) -> TargetCall:  # noqa: ARG001
     return TargetCall("firehose", "PutRecord", {"DeliveryStreamName": arn.name, "Record": {"Data": message.payload}})
 
 
@@ -139,7 +142,7 @@ DELIVERABLE = frozenset(_BUILDERS)
 """The services (as ARNs name them) whose resources can be targets."""
 
 
-def target_call(message: Message, now: float) -> tuple[Arn, TargetCall]:
+def target_call(message: Message, now: float, trace: Trace) -> tuple[Arn, TargetCall]:
     """The call that delivers `message`; `PermanentError` if its target is none that can be called."""
     try:
         arn = Arn.parse(message.target)
@@ -148,7 +151,7 @@ def target_call(message: Message, now: float) -> tuple[Arn, TargetCall]:
     builder = _BUILDERS.get(arn.service)
     if builder is None:
         raise PermanentError("INVALID_PARAMETER", f"{message.target} is not a target that Fogbank can deliver to")
-    return arn, builder(arn, message, now)
+    return arn, builder(arn, message, now, trace)
 
 
 class TargetRoute(Route):
@@ -175,29 +178,29 @@ class TargetRoute(Route):
 
     async def attempt(self, attempt: Attempt) -> Any:
         message = attempt.message
-        arn, call = target_call(message, self._clock.time())
+        arn, call = target_call(message, self._clock.time(), attempt.trace)
         try:
-            reply = await self._make(arn, call, message)
+            reply = await self._make(arn, call, attempt)
         except ApiError as error:
             if call.operation != "PutLogEvents" or error.code != "ResourceNotFoundException":
                 raise
             # A log group that is a target gets its stream with the first event; one that is missing fails here.
             names = {name: call.request[name] for name in ("logGroupName", "logStreamName")}
-            await self._make(arn, TargetCall("logs", "CreateLogStream", names), message)
-            reply = await self._make(arn, call, message)
+            await self._make(arn, TargetCall("logs", "CreateLogStream", names), attempt)
+            reply = await self._make(arn, call, attempt)
         if reply.get("FailedEntryCount"):
             entry = reply["Entries"][0]
             raise PermanentError(entry.get("ErrorCode", "UNKNOWN"), entry.get("ErrorMessage", ""))
         return reply
 
-    async def _make(self, arn: Arn, call: TargetCall, message: Message) -> Any:
+    async def _make(self, arn: Arn, call: TargetCall, attempt: Attempt) -> Any:
         return await self._cloud.call(
             arn.scope,
             call.service,
             call.operation,
             call.request,
-            trace=message.trace,
-            principal=Principal(service=message.source),
+            trace=attempt.trace,
+            principal=Principal(service=attempt.message.source),
         )
 
     async def exhausted(self, tx: Tx, attempt: Attempt, failure: Failure) -> None:

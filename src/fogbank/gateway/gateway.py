@@ -24,6 +24,8 @@ from fogbank.gateway.protocols.faults import SerializationError
 from fogbank.gateway.recognise import Recogniser, UnrecognisedError, virtual_bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fogbank.core.call import Cloud, Principal
     from fogbank.core.clock import Clock
     from fogbank.core.config import Config
@@ -128,17 +130,25 @@ class Gateway:
         codec = found.codec
         operation = codec.operation
         params = codec.decode(request, found.labels)
-        trace = request.headers.get("x-amzn-trace-id")
         reply = await self._cloud.call(
             where,
             operation.service,
             operation.name,
             params,
-            trace=Trace.parse(trace) if trace is not None else None,
+            trace=_context(request.headers),
             principal=principal,
             request_id=request_id,
         )
         return codec.encode(reply, request_id)
+
+
+def _context(headers: Mapping[str, str]) -> Trace | None:
+    """The trace that a request belongs to: X-Ray's header, else W3C's."""
+    header = headers.get("x-amzn-trace-id")
+    if header is not None:
+        return Trace.parse(header)
+    parent = headers.get("traceparent")
+    return None if parent is None else Trace.parse_w3c(parent)
 
 
 def prepare(request: HttpRequest, scope: CredentialScope | None, max_body: int) -> HttpRequest:

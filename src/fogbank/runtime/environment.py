@@ -140,6 +140,8 @@ class Environment:
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._init_began = 0.0
+        self.phases: list[tuple[str, float, float]] = []
+        """The phases of its start: name, and from when to when in clock seconds."""
         self._init: float | None = None
         self._restored: records.Restored | None = None
         self._restore_began = 0.0
@@ -158,6 +160,7 @@ class Environment:
         `control`: the control socket that a snapshot is to have.
         """
         self._init_began = self._clock.machine_monotonic()
+        began = self._clock.time()
         await self.listener.open(self)
         writer = self._output.open()
         self._say(self._first_line(), f"[FOGBANK] {self._choice.note}" if self._choice.note else None)
@@ -175,11 +178,15 @@ class Environment:
             self.pid = pid
             self.memory.watch(pid)
             self._processes.watch(pid)
+        forked = self._clock.time()
+        self.phases.append(("environment", began, forked))
         timer = self._loop.call_later(limit, self._init_too_long)
         try:
             await asyncio.shield(self._started)
         finally:
             timer.cancel()
+        phase_name = "restore" if self._role is Role.RESTORED else "init"
+        self.phases.append((phase_name, forked, self._clock.time()))
         if self.state is State.IDLE:
             return True
         await asyncio.shield(self._ended)
@@ -396,7 +403,10 @@ class Environment:
         if not invocation.future.done():
             log = bytes(invocation.tail[-TAIL:])
             error = None if error_type is None else "Unhandled"
-            invocation.future.set_result(Outcome(payload, error, log, used.duration, error_type))
+            billed = records.billed(self.version, used)
+            invocation.future.set_result(
+                Outcome(payload, error, log, used.duration, error_type, billed, used.memory_used, used.init)
+            )
         if event.stream is not None:
             event.stream.end()
 

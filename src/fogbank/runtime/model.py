@@ -121,6 +121,12 @@ class Outcome:
     """Seconds from the event's being handed over to the answer."""
     error_type: str | None = None
     """What kind of error: the runtime's `Lambda-Runtime-Function-Error-Type`, or ours."""
+    billed: int = 0
+    """Milliseconds."""
+    memory: int = 0
+    """Bytes that were used at the most."""
+    init: float | None = None
+    """Seconds of the init phase, where this was the environment's first event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ def report(version: FunctionVersion, event: Event, used: Report, millis: int) ->
         line += f"Status: {used.status}"
         if used.error_type:
             line += f"\tError Type: {used.error_type}"
-    if version.traced:
+    if version.traced and _field(event.trace, "Sampled") == "1":
         root, parent = _field(event.trace, "Root"), _field(event.trace, "Parent")
         line += f"\nXRAY TraceId: {root}\tSegmentId: {parent}\tSampled: true\t"
     return line

@@ -29,6 +29,7 @@ from fogbank.runtime.model import (
     State,
 )
 from fogbank.runtime.pool import Pool
+from fogbank.runtime.recording import Recorder
 from fogbank.runtime.snapshots import InitFailedError
 from fogbank.telemetry import NO_TELEMETRY, Telemetry
 
@@ -50,6 +51,7 @@ class Runtime(Maker):
     ) -> None:
         super().__init__(config, clock, ids, init_timeout=init_timeout)
         self._telemetry = telemetry
+        self._recorder = Recorder(telemetry, clock, ids)
         self._pools: dict[str, Pool] = {}
         self._idle: dict[Environment, None] = {}
         """Every idle environment that was started on demand, the longest idle first."""
@@ -68,6 +70,15 @@ class Runtime(Maker):
         `RestoreError` and `RuntimeUnavailableError` when none can be started. What the function does wrong is in the
         `Outcome`.
         """
+        event, inner, parent = self._recorder.begin(version, event)
+        begin = self._clock.time()
+        outcome, environment = await self._run(version, event)
+        if self._telemetry.on:
+            self._recorder.ended(version, event, (inner, parent, begin), outcome, environment)
+        return outcome
+
+    async def _run(self, version: FunctionVersion, event: Event) -> tuple[Outcome, Environment | None]:
+        """Run one event; what came of it, and where."""
         pool = self._pools.get(version.key)
         if pool is None:
             pool = self._pool(version)
@@ -76,11 +87,11 @@ class Runtime(Maker):
             try:
                 environment = await pool.wait()
             except InitFailedError as failed:
-                return self._init_outcome(version, event, failed.failure)
+                return self._init_outcome(version, event, failed.failure), None
         self._idle.pop(environment, None)
         self._freezer.wakes(environment)
         self.watch_memory()
-        return await environment.invoke(event)
+        return await environment.invoke(event), environment
 
     def _init_outcome(self, version: FunctionVersion, event: Event, failure: InitFailure) -> Outcome:
         """The answer to an event whose environment could not begin; its START, END and REPORT lines as well."""
@@ -163,11 +174,14 @@ class Runtime(Maker):
         counted = True
         try:
             choice = await self.interpreters.choose(version.runtime)
+            waited = self._clock.time()
             attempts = await self.attempts(version, how, choice)
+            prepared = self._clock.time()
             for attempt in attempts:
                 environment = self.make(
                     version, attempt, choice, how, on_free=pool.free, on_gone=lambda gone: self._gone(pool, gone)
                 )
+                environment.phases.append(("runtime", waited, prepared))
                 pool.add(environment)
                 counted = False  # from here on its end gives the place back
                 self.watch_memory()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fogbank.telemetry.model import Span
+from fogbank.telemetry.model import Kind, Span
 
 MAX_BUFFER = 4_000
 """Spans in memory before they are handed on at once."""
 _REMEMBERED = 10_000
 """Failed traces that are remembered, so that what belongs to them is kept as well."""
 _HASHES = 1 << 16
+
+
+def is_routine(span: Span) -> bool:
+    """Whether a span without a parent is a poller's own call, which is no part of anything that a user began."""
+    return span.kind is Kind.API and "caller" in span.attributes
 
 
 class Sampler:
@@ -30,6 +35,7 @@ class Sampler:
     def keep(self, spans: Sequence[Span], elapsed: float) -> Sequence[Span]:
         """What is to be written of a batch that gathered in `elapsed` seconds since the one before."""
         self._credit = min(self.rate, self._credit + self.rate * elapsed)
+        spans = [span for span in spans if span.parent or span.status or not is_routine(span)]
         for span in spans:
             if span.status:
                 self._remember(span.trace)

@@ -72,9 +72,51 @@ def test_a_scope_names_resources_in_its_partition() -> None:
 
 
 def test_a_trace_header_is_read_as_it_was_written() -> None:
+    """A decision that nobody has made is not in it."""
     trace = Trace.begin(VirtualClock(), Ids(1))
-    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=1", trace.header)
+    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16}", trace.header)
     assert Trace.parse(trace.header) == trace
+    for sampled in (True, False):
+        decided = trace._replace(sampled=sampled)
+        assert decided.header == f"{trace.header};Sampled={int(sampled)}"
+        assert Trace.parse(decided.header) == decided
+
+
+def test_what_is_passed_on_names_the_span_that_the_client_gave() -> None:
+    """Spans of Fogbank's own that lie between are not shown; a context that no client gave is not passed on."""
+    ids = Ids(1)
+    given = Trace.parse("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+    assert given is not None
+    inner = given.child(ids).child(ids)
+    assert inner.parent != given.parent
+    assert inner.upstream == given.header
+    assert Trace.begin(VirtualClock(), ids).child(ids).upstream is None
+
+
+def test_w3c_and_xray_write_the_same_context() -> None:
+    """A traceparent's trace id is X-Ray's without its dashes."""
+    trace = Trace.parse_w3c("00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01")
+    assert trace == Trace("1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8", sampled=True)
+    assert trace is not None
+    assert trace.traceparent == "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
+    unsampled = Trace.parse_w3c("cc-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00-what-comes-later")
+    assert unsampled is not None
+    assert unsampled.sampled is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8",
+        "ff-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01",
+        "00-00000000000000000000000000000000-53995c3f42cd8ad8-01",
+        "00-5759e988bd862e3fe1be46a994272793-0000000000000000-01",
+        "00-5759E988BD862E3FE1BE46A994272793-53995c3f42cd8ad8-01",
+    ],
+)
+def test_a_malformed_traceparent_begins_a_new_trace(text: str) -> None:
+    assert Trace.parse_w3c(text) is None
 
 
 @given(st.text())

@@ -21,7 +21,7 @@ from fogbank.delivery.targets import TargetRoute
 from fogbank.storage import SqliteStorage, Tx
 
 SCOPE = Scope("123456789012")
-TRACE = Trace("1-00000000-000000000000000000000000", "0000000000000000")
+TRACE = Trace("1-00000000-000000000000000000000000", "0000000000000000", sampled=True)
 QUEUE = SCOPE.arn("sqs", "orders")
 TOPIC = SCOPE.arn("sns", "orders")
 DEAD = SCOPE.arn("sqs", "dead")

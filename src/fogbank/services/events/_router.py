@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,10 @@ class CompiledRule:
     name: str
     targets: tuple[CompiledTarget, ...]
     retention: int | None = None
+
+
+Matched = Callable[[CompiledRule, Mapping[str, Any], Trace], Trace]
+"""Is told of a match (rule, event, its context), and gives the context for what follows from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +170,14 @@ def route(
     event_time: int,
     only: frozenset[str] = frozenset(),
     forwarded: bool = False,
+    matched: Matched | None = None,
 ) -> Accepted:
     """What follows from an event on a bus.
 
     `only` are the ARNs of the rules that a replay is meant for (empty: all). A `forwarded` event came from another
     bus and does not go to a third ("EventBridge can't route events received from a sender event bus to a third
-    event bus", eb-bus-to-bus.html): so circles end.
+    event bus", eb-bus-to-bus.html): so circles end. `matched` is told of every match, and gives the context for what
+    follows from it.
     """
     accepted = Accepted([], [])
     for rule_id in bus.index.matching(event):
@@ -181,7 +187,8 @@ def route(
         if rule.retention is not None:
             expires = now + rule.retention if rule.retention else None
             accepted.archived.append((rule.id, event_time, expires, payload))
-        accepted.messages += send(bus.key, rule, event, payload, trace, ingested, forwarded=forwarded)
+        context = trace if matched is None else matched(rule, event, trace)
+        accepted.messages += send(bus.key, rule, event, payload, context, ingested, forwarded=forwarded)
     return accepted
 
 

@@ -33,8 +33,8 @@ class Events(
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         storage, clock = kit.storage, kit.clock
-        timer = RuleTimer(storage, clock, kit.ids, kit.delivery)
-        replayer = Replayer(storage, clock, kit.ids, kit.delivery, self._router, kit.usage)
+        timer = RuleTimer(storage, clock, kit.ids, kit.delivery, self._recorder.fired)
+        replayer = Replayer(storage, clock, kit.ids, kit.delivery, self._router, kit.usage, self._recorder.matched)
         reaper = ArchiveReaper(storage, clock)
         self._workers = (
             DueWorker("events-schedules", storage, clock, RULES_TOPIC, timer.act),

@@ -18,7 +18,7 @@ from fogbank.core.schedule import InvalidExpressionError
 from fogbank.core.trace import Trace
 from fogbank.delivery import Delivery
 from fogbank.services.events import storage as rows
-from fogbank.services.events._router import Router, compile_rule, encode, route, send
+from fogbank.services.events._router import Matched, Router, compile_rule, encode, route, send
 from fogbank.services.events._schedules import last_fire, next_fire
 from fogbank.services.events.model import BusKey, Replay, ReplayState, billed_pieces, scheduled_event, timestamp
 from fogbank.storage import Storage, Tx
@@ -39,9 +39,10 @@ _decode = msgspec.json.Decoder(dict).decode
 
 
 class RuleTimer:
-    """Fires the rules whose schedule is due."""
+    """Fires the rules whose schedule is due; `fired` is told, and gives the context for what follows."""
 
-    def __init__(self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery) -> None:
+    def __init__(self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery, fired: Matched) -> None:
+        self._fired = fired
         self._storage = storage
         self._clock = clock
         self._ids = ids
@@ -64,7 +65,7 @@ class RuleTimer:
                 continue
             await rows.set_next_fire(tx, rule.id, following)
             event = scheduled_event(rule, self._ids.uuid(), moment / 1000)
-            trace = Trace.begin(self._clock, self._ids)
+            trace = self._fired(compiled, event, Trace.begin(self._clock, self._ids))
             for message in send(rule.bus, compiled, event, encode(event), trace, event["time"]):
                 await self._delivery.enqueue(tx, message)
         waiting = await rows.next_fire(tx)
@@ -75,9 +76,17 @@ class Replayer:
     """Sends archived events again, a few at a time, in the order of their times."""
 
     def __init__(
-        self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery, router: Router, usage: Usage
+        self,
+        storage: Storage,
+        clock: Clock,
+        ids: Ids,
+        delivery: Delivery,
+        router: Router,
+        usage: Usage,
+        matched: Matched,
     ) -> None:
         self._usage = usage
+        self._matched = matched
         self._storage = storage
         self._clock = clock
         self._ids = ids
@@ -95,6 +104,7 @@ class Replayer:
         bus = await self._router.bus(BusKey(replay.scope.account, replay.scope.region, replay.bus))
         only = frozenset(replay.filters)
         trace = Trace.begin(self._clock, self._ids)
+        matched = self._matched
 
         async def body(tx: Tx) -> None:
             current = await rows.get_replay(tx, replay.scope, replay.name)
@@ -115,7 +125,7 @@ class Replayer:
                     continue
                 accepted = route(
                     bus, event, encode(event), trace,
-                    ingested=timestamp(now / 1000), now=now, event_time=archived.time, only=only,
+                    ingested=timestamp(now / 1000), now=now, event_time=archived.time, only=only, matched=matched,
                 )  # fmt: skip
                 for message in accepted.messages:
                     await self._delivery.enqueue(tx, message)

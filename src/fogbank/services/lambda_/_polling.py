@@ -7,8 +7,10 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from fogbank.core.arn import Arn
+from fogbank.core.call import Principal
 from fogbank.core.errors import ApiError
 from fogbank.core.lifecycle import Actor
+from fogbank.services.lambda_._recording import Recorder
 
 if TYPE_CHECKING:
     from fogbank.services.kit import Kit
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from fogbank.services.lambda_.storage import SourceMapping
 
 _log = logging.getLogger("fogbank.lambda.pollers")
+PRINCIPAL = Principal(service="lambda.amazonaws.com")
 _FIRST_BACKOFF = 1.0
 _LONGEST_BACKOFF = 30.0
 
@@ -30,6 +33,7 @@ class SourcePoller(Actor):
         self._runner = runner
         self._source = Arn.parse(mapping.source)
         self._backoff = _FIRST_BACKOFF
+        self._recorder = Recorder(kit, mapping, self._source)
 
     @abstractmethod
     async def _poll(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.core.errors import ApiError, OverloadedError
+from fogbank.core.trace import Trace
 from fogbank.delivery import Attempt, Failure, Message, PermanentError, RetryPolicy, Route
 from fogbank.runtime import EnvironmentLimitError, Event, Outcome, RuntimeUnavailableError, StartError
 from fogbank.services.lambda_ import storage as rows
@@ -104,20 +105,20 @@ class AsyncRoute(Route):
             if self._kit.clock.time() - progress.accepted > settings.max_age:
                 tried = Tried(throttled=True)
                 return _Followed(ref, tried, Done(Condition.AGE_EXCEEDED, progress), settings, dead_letter, generation)
-            tried = await self._try(ref, message, progress)
+            tried = await self._try(ref, message, attempt.trace, progress)
         except FunctionNotFoundError as error:
             raise PermanentError(error.code, error.message) from error
         step = after(tried, progress, settings, self._kit.clock.time())
         return _Followed(ref, tried, step, settings, dead_letter, generation)
 
-    async def _try(self, ref: FunctionRef, message: Message, progress: Progress) -> Tried:
+    async def _try(self, ref: FunctionRef, message: Message, trace: Trace, progress: Progress) -> Tried:
         resolution = await self._runner.targets.find(ref)
         target = resolution.pick(self._kit.ids.fraction())
         event = Event(
             request_id=progress.request_id,
             payload=message.payload,
             function_arn=ref.qualified_arn,
-            trace=message.trace.header,
+            trace=trace.header,
             client_context=progress.client_context,
         )
         try:

@@ -22,7 +22,7 @@ from fogbank.delivery import Message, RetryPolicy
 from fogbank.runtime import Event
 from fogbank.services.lambda_ import _stream_events as events
 from fogbank.services.lambda_ import storage as rows
-from fogbank.services.lambda_._polling import SourcePoller
+from fogbank.services.lambda_._polling import PRINCIPAL, SourcePoller
 from fogbank.services.lambda_._stream_rules import LATEST, table_arn
 from fogbank.services.lambda_.errors import TooManyRequestsError
 from fogbank.services.lambda_.storage import Checkpoint, SourceMapping
@@ -97,7 +97,9 @@ class StreamPoller(SourcePoller):
     # -- reading ----------------------------------------------------------------------------------------------
 
     async def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        return await self._kit.cloud.call(self._source.scope, "dynamodbstreams", operation, request)
+        return await self._kit.cloud.call(
+            self._source.scope, "dynamodbstreams", operation, request, principal=PRINCIPAL
+        )
 
     async def _begin(self) -> _Place:
         """The place at which to go on: after the checkpoint, where the mapping was made, or at the oldest record."""
@@ -225,11 +227,17 @@ class StreamPoller(SourcePoller):
         ref = self.mapping.function
         resolution = await self._runner.targets.find(ref)
         target = resolution.pick(self._kit.ids.fraction())
+        begun = self._recorder.begin((), len(batch.records))
         event = Event(
             request_id=self._kit.ids.uuid(),
             payload=events.event(batch),
             function_arn=ref.qualified_arn,
-            trace=Trace.begin(self._kit.clock, self._kit.ids).header,
+            trace=begun.trace.header,
         )
-        outcome = await self._runner.run(target, event)
+        try:
+            outcome = await self._runner.run(target, event)
+        except ApiError as error:
+            self._recorder.end(begun, error.code)
+            raise
+        self._recorder.end(begun, outcome.error or "")
         return events.Answer(event.request_id, outcome.payload, outcome.error, target.executed)

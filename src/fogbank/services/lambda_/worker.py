@@ -26,7 +26,7 @@ from fogbank.core.patterns import compile_pattern
 from fogbank.core.trace import Trace
 from fogbank.runtime import Event, Outcome
 from fogbank.services.lambda_ import _sqs_events
-from fogbank.services.lambda_._polling import SourcePoller
+from fogbank.services.lambda_._polling import PRINCIPAL, SourcePoller
 from fogbank.services.lambda_._sqs_events import Received
 from fogbank.services.lambda_._stream_poller import StreamPoller
 from fogbank.services.lambda_.errors import LambdaError, TooManyRequestsError
@@ -156,9 +156,11 @@ class Poller(SourcePoller):
         messages: list[Received] = reply.get("Messages") or []
         return messages
 
-    async def _queue(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    async def _queue(self, operation: str, request: dict[str, Any], trace: Trace | None = None) -> dict[str, Any]:
         request["QueueUrl"] = queue_url(self._source)
-        return await self._kit.cloud.call(self._source.scope, "sqs", operation, request)
+        return await self._kit.cloud.call(
+            self._source.scope, "sqs", operation, request, trace=trace, principal=PRINCIPAL
+        )
 
     # -- a batch ----------------------------------------------------------------------------------------------
 
@@ -175,18 +177,21 @@ class Poller(SourcePoller):
             _log.warning("a batch of %s was not handled: %s", self._source, error)
 
     async def _invoke(self, batch: list[Received]) -> None:
-        trace = _trace_of(batch) or Trace.begin(self._kit.clock, self._kit.ids)
+        begun = self._recorder.begin(_contexts(batch), len(batch))
         ref = self.mapping.function
         event = Event(
             request_id=self._kit.ids.uuid(),
             payload=_sqs_events.event(batch, self._source),
             function_arn=ref.qualified_arn,
-            trace=trace.header,
+            trace=begun.trace.header,
         )
         outcome = await self._run_event(event)
         if outcome is None or outcome.error is not None:
+            self._recorder.end(begun, "Throttled" if outcome is None else str(outcome.error))
             return
-        await self._delete(_sqs_events.succeeded(batch, outcome.payload, partial=self._partial))
+        done = _sqs_events.succeeded(batch, outcome.payload, partial=self._partial)
+        await self._delete(done, begun.trace)
+        self._recorder.end(begun, "" if len(done) == len(batch) else "BatchItemFailures")
 
     async def _run_event(self, event: Event) -> Outcome | None:
         """Run it; a throttled event waits and is tried again while its messages are ours."""
@@ -206,13 +211,13 @@ class Poller(SourcePoller):
             await self._kit.clock.sleep(delay)
             delay = min(delay * 2, 5.0)
 
-    async def _delete(self, messages: Sequence[Received]) -> None:
+    async def _delete(self, messages: Sequence[Received], trace: Trace | None = None) -> None:
         for at in range(0, len(messages), _PER_RECEIVE):
             entries = [
                 {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
                 for number, message in enumerate(messages[at : at + _PER_RECEIVE])
             ]
-            await self._queue("DeleteMessageBatch", {"Entries": entries})
+            await self._queue("DeleteMessageBatch", {"Entries": entries}, trace)
 
 
 class Pollers(Actor):
@@ -282,8 +287,7 @@ def _parts(batch: list[Received]) -> list[list[Received]]:
     return found
 
 
-def _trace_of(batch: Sequence[Received]) -> Trace | None:
-    """The trace of a single message; several have several."""
-    if len(batch) != 1:
-        return None
-    return Trace.parse(batch[0].get("Attributes", {}).get("AWSTraceHeader"))
+def _contexts(batch: Sequence[Received]) -> list[Trace]:
+    """The traces of the messages that have one."""
+    found = (Trace.parse(message.get("TraceContext")) for message in batch)
+    return [trace for trace in found if trace is not None]

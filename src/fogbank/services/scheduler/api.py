@@ -39,7 +39,7 @@ class Scheduler(GroupOperations):
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
-        timer = ScheduleTimer(kit.storage, kit.clock, kit.ids, kit.delivery)
+        timer = ScheduleTimer(kit.storage, kit.clock, kit.ids, kit.delivery, kit.telemetry)
         self._worker = DueWorker("scheduler", kit.storage, kit.clock, TOPIC, timer.act)
         kit.delivery.route(ROUTE, ScheduleRoute(kit.cloud, kit.delivery, kit.clock))
 

@@ -22,8 +22,9 @@ from fogbank.delivery.targets import DEAD_LETTER_POLICY, TargetRoute
 from fogbank.services.scheduler import storage as rows
 from fogbank.services.scheduler._targets import SOURCE, invocation, with_attempt_number
 from fogbank.services.scheduler._universal import PREFIX, parse_universal
-from fogbank.services.scheduler.model import last_missed, next_firing
+from fogbank.services.scheduler.model import Schedule, last_missed, next_firing
 from fogbank.storage import Storage, Tx
+from fogbank.telemetry import Kind, Span, Telemetry
 
 _log = logging.getLogger("fogbank.scheduler")
 
@@ -37,7 +38,8 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 class ScheduleTimer:
     """Runs the schedules that are due."""
 
-    def __init__(self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery) -> None:
+    def __init__(self, storage: Storage, clock: Clock, ids: Ids, delivery: Delivery, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
         self._storage = storage
         self._clock = clock
         self._ids = ids
@@ -57,7 +59,7 @@ class ScheduleTimer:
                 _log.exception("%s cannot be run any more; update it", schedule.arn)
                 await rows.set_firing(tx, schedule.id, None)
                 continue
-            trace = Trace.begin(self._clock, self._ids)
+            trace = self._begin(schedule)
             message = invocation(schedule, moment, self._ids.hex(16), trace, self._ids.uuid())
             await self._delivery.enqueue(tx, message)
             if following is None and schedule.deleted_after_completion:
@@ -66,6 +68,19 @@ class ScheduleTimer:
                 await rows.set_firing(tx, schedule.id, following)
         waiting = await rows.next_due(tx)
         return None if waiting is None else waiting / 1000
+
+    def _begin(self, schedule: Schedule) -> Trace:
+        """The trace that begins with a schedule's firing."""
+        trace = Trace.begin(self._clock, self._ids)
+        now = self._clock.time()
+        if self._telemetry.on:
+            self._telemetry.record(
+                Span(
+                    *(trace.root, trace.parent, "", Kind.SCHEDULE, schedule.name, "scheduler", Kind.SCHEDULE.value),
+                    *(schedule.arn, schedule.scope, now, now),
+                )
+            )
+        return trace
 
 
 class ScheduleRoute(TargetRoute):
@@ -79,10 +94,10 @@ class ScheduleRoute(TargetRoute):
         payload = with_attempt_number(attempt.message.payload, attempt.number)
         message = replace(attempt.message, payload=payload)
         if PREFIX in message.target:
-            return await self._call(message)
+            return await self._call(message, attempt.trace)
         return await super().attempt(replace(attempt, message=message))
 
-    async def _call(self, message: Message) -> Any:
+    async def _call(self, message: Message, trace: Trace) -> Any:
         call = parse_universal(message.target)
         try:
             document = _decode(message.payload)
@@ -93,7 +108,7 @@ class ScheduleRoute(TargetRoute):
             call.service,
             call.operation.name,
             call.request(document),
-            trace=message.trace,
+            trace=trace,
             principal=Principal(service=SOURCE),
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from fogbank.core.arn import Arn
@@ -37,6 +38,10 @@ class Taken(NamedTuple):
     more: bool
 
 
+OnSpent = Callable[[Queue, Sequence[Message], Queue], None]
+"""Is told of messages that were moved from a queue to its dead-letter queue."""
+
+
 class Receiver:
     """Takes messages. It keeps, for each backlog, an upper bound of how many are in flight.
 
@@ -44,7 +49,8 @@ class Receiver:
     rows is paid for by having received as many.
     """
 
-    def __init__(self, store: SqsStorage, fifo: FifoStorage) -> None:
+    def __init__(self, store: SqsStorage, fifo: FifoStorage, on_spent: OnSpent) -> None:
+        self._on_spent = on_spent
         self._store = store
         self._fifo = fifo
         self._in_flight: dict[int, int] = {}
@@ -157,6 +163,7 @@ class Receiver:
             else:
                 await self._store.dead_letter(tx, target, [m.sequence for m in spent], queue.arn, now)
             tx.wake(target.topic)
+            tx.after_commit(partial(self._on_spent, queue, spent, target))
         return good, bool(expired or spent)
 
     async def _dead_letter_queue(self, tx: Tx, queue: Queue) -> Queue | None:

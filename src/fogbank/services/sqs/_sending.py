@@ -25,16 +25,22 @@ from fogbank.services.sqs.errors import (
     UnsendableEntryError,
     invalid_value,
 )
-from fogbank.services.sqs.model import Outgoing, Queue
+from fogbank.services.sqs.model import UNSEEN, Outgoing, Queue
 
 _WRONG_TYPE = "The request include parameter that is not valid for this queue type."
 
 
-def check_message(queue: Queue, request: Mapping[str, Any], *, alone: bool = True) -> Outgoing:
-    """The message of a SendMessage (`alone`) or of an entry of a batch; refuses what the documentation forbids."""
+def check_message(
+    queue: Queue, request: Mapping[str, Any], context: str | None = None, *, alone: bool = True
+) -> Outgoing:
+    """The message of a SendMessage (`alone`) or of an entry of a batch; refuses what the documentation forbids.
+
+    `context` is the trace of a message for which the request names none.
+    """
     raw = check_body(request["MessageBody"])
     size = len(raw)
-    packed = digest = trace = trace_md5 = delay = None
+    packed = digest = trace_md5 = delay = None
+    trace = context
     group: str | None
     deduplication: str | None
     given = request.get("MessageAttributes")
@@ -47,7 +53,7 @@ def check_message(queue: Queue, request: Mapping[str, Any], *, alone: bool = Tru
     given = request.get("MessageSystemAttributes")
     if given:
         system = check_system_attributes(given)
-        trace, trace_md5 = system["AWSTraceHeader"].text, attributes_md5(system)
+        trace, trace_md5 = _with_context(system["AWSTraceHeader"].text or "", context), attributes_md5(system)
     if queue.fifo:
         group, deduplication = _fifo_parameters(queue, request, raw, alone=alone)
     else:
@@ -57,6 +63,13 @@ def check_message(queue: Queue, request: Mapping[str, Any], *, alone: bool = Tru
     return Outgoing(
         request["MessageBody"], md5(raw), packed, digest, trace, trace_md5, delay, group, deduplication, size
     )
+
+
+def _with_context(header: str, context: str | None) -> str:
+    """The header that a message came with, and the unseen context behind it where that is of the same trace."""
+    unseen = (context or "").rpartition(UNSEEN)[2]
+    root = unseen.partition(";")[0]
+    return f"{header}{UNSEEN}{unseen}" if root and root in header else header
 
 
 def _standard_parameters(request: Mapping[str, Any]) -> str | None:
@@ -90,7 +103,7 @@ def _fifo_parameters(queue: Queue, request: Mapping[str, Any], raw: bytes, *, al
 
 
 def check_messages(
-    queue: Queue, entries: Sequence[Mapping[str, Any]]
+    queue: Queue, entries: Sequence[Mapping[str, Any]], context: str | None = None
 ) -> tuple[list[tuple[str, Outgoing]], list[tuple[str, SqsError]]]:
     """The entries of a batch that can be sent, by id, and those that cannot, with why.
 
@@ -102,7 +115,7 @@ def check_messages(
     total = 0
     for entry in entries:
         try:
-            good.append((entry["Id"], check_message(queue, entry, alone=False)))
+            good.append((entry["Id"], check_message(queue, entry, context, alone=False)))
         except (MissingParameterError, UnsendableEntryError):
             raise
         except SqsError as error:

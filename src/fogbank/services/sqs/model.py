@@ -180,6 +180,13 @@ def wants_counts(names: Sequence[str]) -> bool:
     return "All" in names or not COUNTED.isdisjoint(names)
 
 
+CONTEXT = "TraceContext"
+"""The member of a received message, not of the model and so not on the wire, that tells pollers in this process its
+trace."""
+UNSEEN = "~"
+"""Parts the AWSTraceHeader that consumers are shown from the context that they are not."""
+
+
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A message that was accepted, before it is stored (a Struct: it is made for every send)."""
 
@@ -231,6 +238,8 @@ def received_shape(queue: Queue, message: Message, selection: Selection) -> dict
         "MD5OfBody": message.body_md5,
         "Body": message.body,
     }
+    if message.trace is not None:
+        shape[CONTEXT] = message.trace.rpartition(UNSEEN)[2]
     if selection.system:
         found = system_attributes(queue, message, selection.system)
         if found:
@@ -256,7 +265,7 @@ def system_attributes(queue: Queue, message: Message, wanted: Sequence[str]) -> 
     optional = {
         "MessageGroupId": message.group,
         "MessageDeduplicationId": message.deduplication,
-        "AWSTraceHeader": message.trace,
+        "AWSTraceHeader": (message.trace or "").partition(UNSEEN)[0] or None,
         "DeadLetterQueueSourceArn": message.source,
     }
     found |= {name: value for name, value in optional.items() if value is not None}

@@ -34,6 +34,7 @@ from fogbank.services.states._language.definition import Program
 from fogbank.services.states._language.interpreter import Execution, Input
 from fogbank.services.states._logging import LogWriter
 from fogbank.services.states._notices import SOURCE, status_change
+from fogbank.services.states._recording import Recorder, context_of
 from fogbank.services.states.errors import NotRedrivableError
 from fogbank.services.states.model import Record, Revision
 from fogbank.storage import NotJoinableError, StorageError, Tx
@@ -71,6 +72,7 @@ class Run:
     """By task: the ARN of the child execution of a distributed Map."""
     over: bool = False
     """Whether it has ended: what comes in now is too late."""
+    recorder: Recorder | None = None
     gone: bool = False
     """Whether nothing of it is to be stored any more."""
 
@@ -179,6 +181,7 @@ class Runner(Actor):
 
     def begin_express(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> asyncio.Future[Record]:
         """Start an Express execution, which lives in memory; the future is its end."""
+        trace = Trace.parse(record.trace) or trace
         run = Run(record, revision, self._execution(record, revision, scope, express=True), scope, trace, express=True)
         end: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
         run.ended.append(end)
@@ -266,10 +269,13 @@ class Runner(Actor):
         for entry in journal:
             for event in _decode(entry):
                 execution.apply(tuple(event))
+        recorder = Recorder(self._kit, record, scope, trace)
+        recorder.recall(execution.events)
         execution.events.clear()
         execution.changed_runs.clear()
         execution.commands[:] = execution.outstanding()
         run = Run(record, revision, execution, scope, trace, express=False, seq=len(journal), recovered=True)
+        run.recorder = recorder
         self._runs[record.arn] = run
         return run
 
@@ -369,7 +375,7 @@ class Runner(Actor):
 
         async def call() -> str | TaskError | ApiError:
             try:
-                return await self.once(task, self._caller(run))
+                return await self.once(task, self._caller(run, task))
             except (TaskError, ApiError) as error:  # not to be undone: a failed entry has neighbours that did not fail
                 return error
 
@@ -400,6 +406,11 @@ class Runner(Actor):
     def _committed(self, run: Run, ended: Record | None) -> None:
         """What may happen once inputs and events are safe."""
         self._log.write(run.revision, run.record.arn, run.execution.events, self.spawn)
+        if run.recorder is None:
+            run.recorder = Recorder(self._kit, run.record, run.scope, run.trace)
+        run.recorder.follow(run.execution.events)
+        if ended is not None:
+            run.recorder.ended(ended)
         run.execution.events.clear()
         run.execution.changed_runs.clear()
         if ended is None:
@@ -462,8 +473,12 @@ class Runner(Actor):
         else:
             self.feed(run, task)
 
-    def _caller(self, run: Run) -> Caller:
-        return Caller(self._kit.cloud, self._kit.ids, run.scope, run.trace, (run.record.machine, run.record.arn))
+    def _caller(self, run: Run, task: Task) -> Caller:
+        """Makes the calls of a task, within the trace of its state."""
+        thread, _ = run.execution.tasks.get(task.id, (None, task))
+        entered = 0 if thread is None or thread.sink.events is None else thread.entered
+        trace = context_of(run.record.seed, run.trace, entered)
+        return Caller(self._kit.cloud, self._kit.ids, run.scope, trace, (run.record.machine, run.record.arn))
 
     def _failure(self, task: Task, error: TaskError | ApiError) -> Input:
         name, cause = (error.code, error.message) if isinstance(error, ApiError) else (error.error, error.cause)
@@ -481,7 +496,7 @@ class Runner(Actor):
     async def _outcome(self, run: Run, task: Task) -> tuple[str, str]:
         if task.resource.partition(".")[2].startswith("sync"):
             return await self._child(run, task, parsed=task.resource.endswith(":2"))
-        result = await self.once(task, self._caller(run))
+        result = await self.once(task, self._caller(run, task))
         return "submitted" if task.waits else "done", result
 
     @staticmethod
@@ -501,7 +516,7 @@ class Runner(Actor):
     async def _child(self, run: Run, task: Task, *, parsed: bool) -> tuple[str, str]:
         """Start a child execution, if that was not done, and wait for its end."""
         if not task.submitted:
-            reply = await self.once(task, self._caller(run))
+            reply = await self.once(task, self._caller(run, task))
             await self.settle(run, ("submitted", self._kit.clock.millis(), task.id, reply))
         arn = task.reply["ExecutionArn"]
         while True:

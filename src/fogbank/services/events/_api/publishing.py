@@ -116,15 +116,16 @@ class PublishingOperations(Operations):
         bus = await self._router.bus(BusKey.of(call.scope, entry.get("EventBusName")))
         if bus is None:
             return
-        header = entry.get("TraceHeader")
+        given = Trace.parse(entry.get("TraceHeader"))
         found = route(
             bus,
             event,
             payload,
-            (Trace.parse(header) or call.trace) if header else call.trace,
+            call.trace if given is None or given.root == call.trace.root else given,
             ingested=timestamp(now),
             now=int(now * 1000),
             event_time=int(entry.get("Time", now) * 1000),
+            matched=self._recorder.matched,
         )
         accepted.messages += found.messages
         accepted.archived += found.archived
@@ -141,11 +142,12 @@ class PublishingOperations(Operations):
             bus,
             event,
             message.payload,
-            message.trace,
+            attempt.trace,
             ingested=timestamp(now),
             now=int(now * 1000),
             event_time=int(attempt.enqueued * 1000),
             forwarded=True,
+            matched=self._recorder.matched,
         )
         await self._commit(accepted)
         scope, root = Scope(bus.key.account, bus.key.region), message.trace.root

@@ -12,6 +12,7 @@ from fogbank.services.kit import Kit, Service
 from fogbank.services.sqs._fifo.storage import FifoStorage
 from fogbank.services.sqs._lines import Lines
 from fogbank.services.sqs._receiving import Receiver
+from fogbank.services.sqs._recording import Recorder
 from fogbank.services.sqs.errors import QueueDoesNotExistError
 from fogbank.services.sqs.model import Queue, QueueKey
 from fogbank.services.sqs.storage import SqsStorage
@@ -29,7 +30,8 @@ class SqsBase(Service):
         self.clock = kit.clock
         self.store = SqsStorage()
         self.fifo = FifoStorage()
-        self.receiver = Receiver(self.store, self.fifo)
+        self.recorder = Recorder(kit)
+        self.receiver = Receiver(self.store, self.fifo, self.recorder.spent)
         self.lines = Lines(kit.storage, kit.clock)
 
     async def find_queue(self, key: QueueKey) -> Queue:

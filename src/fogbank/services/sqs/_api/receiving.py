@@ -62,6 +62,7 @@ class ReceivingOperations(SqsBase):
         if found is None:
             return {}
         queue, messages = found
+        self.recorder.received(queue, messages)
         return {"Messages": [received_shape(queue, message, selection) for message in messages]}
 
     async def _look(self, key: QueueKey, demand: Demand, *, due: bool) -> Look[_Found]:

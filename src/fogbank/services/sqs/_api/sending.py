@@ -27,10 +27,11 @@ class SendingOperations(SqsBase):
         key = queue_key(call.scope, request["QueueUrl"])
         message_id = self.kit.ids.uuid()
         now = self.clock.millis()
+        context = self.recorder.context(call)
 
         async def body(tx: Tx) -> tuple[Outgoing, str, str | None]:
             queue = await self.store.get(tx, key)
-            message = check_message(queue, request)
+            message = check_message(queue, request, context)
             known, number = await self._store_message(tx, call, queue, message, message_id, now)
             tx.wake(queue.topic)
             return message, known, number
@@ -44,10 +45,11 @@ class SendingOperations(SqsBase):
         key = queue_key(call.scope, request["QueueUrl"])
         ids = [self.kit.ids.uuid() for _ in entries]
         now = self.clock.millis()
+        context = self.recorder.context(call)
 
         async def body(tx: Tx) -> _Batch:
             queue = await self.store.get(tx, key)
-            good, bad = check_messages(queue, entries)
+            good, bad = check_messages(queue, entries, context)
             known = await self._store_messages(tx, call, queue, [message for _, message in good], ids, now)
             tx.wake(queue.topic)
             return good, bad, known

@@ -1,0 +1,83 @@
+"""What the runtime records: each invocation, and the phases of the cold start that it waited for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fogbank.core.clock import Clock
+from fogbank.core.ids import Ids
+from fogbank.core.trace import Trace
+from fogbank.runtime.environment import Environment
+from fogbank.runtime.model import Event, FunctionVersion, Outcome
+from fogbank.telemetry import Kind, Span, Status, Telemetry
+
+
+class Recorder:
+    """Makes the spans of invocations."""
+
+    def __init__(self, telemetry: Telemetry, clock: Clock, ids: Ids) -> None:
+        self._telemetry = telemetry
+        self._clock = clock
+        self._ids = ids
+
+    def begin(self, version: FunctionVersion, event: Event) -> tuple[Event, Trace, str]:
+        """The event with the context that the function is to see, that context, and its parent.
+
+        With active tracing a trace for which nobody has decided is sampled; with PassThrough it is not
+        (https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html).
+        """
+        outer = Trace.parse(event.trace)
+        if outer is None:
+            outer = Trace.begin(self._clock, self._ids)._replace(parent="")
+        sampled = version.traced if outer.sampled is None else outer.sampled
+        inner = Trace(outer.root, self._ids.hex(16), sampled)
+        return replace(event, trace=inner.header), inner, outer.parent
+
+    def ended(
+        self,
+        version: FunctionVersion,
+        event: Event,
+        context: tuple[Trace, str, float],
+        outcome: Outcome,
+        environment: Environment | None,
+    ) -> None:
+        """An invocation ended. `context` is its own, its parent, and when it began."""
+        inner, parent, begin = context
+        attributes: dict[str, Any] = {
+            "request_id": event.request_id,
+            "keys": (event.request_id,),
+            "version": version.version,
+            "runtime": version.runtime,
+            "memory": version.memory,
+            "duration": outcome.duration,
+            "billed": outcome.billed,
+            "used": outcome.memory,
+        }
+        if outcome.init is not None:
+            attributes["init"] = outcome.init
+        if environment is not None:
+            attributes["environment"] = environment.id
+            if environment.phases:
+                attributes["cold"] = self._phases(version, inner, environment, begin)
+        self._telemetry.record(
+            Span(
+                *(inner.root, inner.parent, parent, Kind.INVOCATION, version.name, "lambda", "invocation"),
+                *(event.function_arn, version.scope, begin, self._clock.time()),
+                *(Status.OK if outcome.error is None else Status.FAULT, outcome.error_type or outcome.error or ""),
+                attributes,
+            )
+        )
+
+    def _phases(self, version: FunctionVersion, inner: Trace, environment: Environment, begin: float) -> bool:
+        """The phases of the cold start that the invocation waited for, if it did: not those that were over before."""
+        phases, environment.phases = environment.phases, []
+        waited = [phase for phase in phases if phase[2] > begin]
+        for name, since, until in waited:
+            self._telemetry.record(
+                Span(
+                    *(inner.root, self._ids.hex(16), inner.parent, Kind.PHASE, name, "lambda", name),
+                    *(version.name, version.scope, since, until),
+                )
+            )
+        return bool(waited)

@@ -1,0 +1,166 @@
+"""What Step Functions records: each execution, and each state of it, from being entered to being left.
+
+The ids of these spans follow from the execution's seed, so that an execution that goes on after a crash goes on in its
+spans as well: what was entered before is closed after.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fogbank.core.trace import Trace
+from fogbank.telemetry import Kind, Span, Status
+
+if TYPE_CHECKING:
+    from fogbank.core.scope import Scope
+    from fogbank.services.kit import Kit
+    from fogbank.services.states.model import Record
+
+_FAILURES = ("Failed", "TimedOut", "Aborted")
+_MAX_OPEN = 10_000
+_MAX_MESSAGE = 500
+
+
+def span_id(seed: str, number: int) -> str:
+    """The id of the span that an execution's event number `number` opens; 0 is the execution itself."""
+    return hashlib.blake2b(f"{seed}{number}".encode(), digest_size=8).hexdigest()
+
+
+def context_of(seed: str, caller: Trace, number: int = 0) -> Trace:
+    """The context for what an execution, or the state that event `number` entered, causes."""
+    return Trace(caller.root, span_id(seed, number), caller.sampled)
+
+
+class Recorder:
+    """Makes the spans of executions; one for each execution under way, from the events of its history."""
+
+    def __init__(self, kit: Kit, record: Record, scope: Scope, trace: Trace) -> None:
+        self._telemetry = kit.telemetry
+        self._record = record
+        self._scope = scope
+        self._trace = trace
+        self._open: dict[int, tuple[str, str, float]] = {}
+        """By its event's number: a state's name and kind, and when it was entered."""
+        self._before: dict[int, int] = {}
+        """Which entered state each event of the last ones belongs to."""
+        self._retries: dict[int, int] = {}
+        self._recalling = False
+
+    def follow(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Take events that are safe."""
+        if self._telemetry.on:
+            self._take(events)
+
+    def recall(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Take events that were recorded before a restart: only what is still open matters."""
+        self._recalling = True
+        self._take(events)
+        self._recalling = False
+
+    def _take(self, events: Sequence[Mapping[str, Any]]) -> None:
+        for event in events:
+            kind: str = event["type"]
+            number, previous = event["id"], event["previousEventId"]
+            if kind.endswith("StateEntered"):
+                self._open[number] = (_details(event)["name"], kind.removesuffix("StateEntered"), event["timestamp"])
+                self._before[number] = number
+                if len(self._open) > _MAX_OPEN:
+                    self._open.clear()
+                continue
+            state = self._before.get(previous)
+            if state is not None:
+                self._before[number] = state
+            if kind.endswith("StateExited"):
+                self._close(state, event["timestamp"], "", "")
+            elif kind.endswith(_FAILURES) and state is not None and not kind.startswith("Execution"):
+                self._failed(state, number, event)
+            if len(self._before) > 4 * _MAX_OPEN:
+                self._before.clear()
+
+    def _failed(self, state: int, number: int, event: Mapping[str, Any]) -> None:
+        """An attempt of a state failed: a retry may follow."""
+        details = _details(event)
+        self._retries[state] = self._retries.get(state, 0) + 1
+        name, kind, _ = self._open.get(state, ("", "", 0.0))
+        now = event["timestamp"]
+        self._span(
+            span_id(self._record.seed, -number),
+            span_id(self._record.seed, state),
+            Kind.STATE,
+            f"{name} attempt {self._retries[state]}",
+            now,
+            now,
+            details.get("error") or str(event["type"]),
+            {"type": kind, "message": str(details.get("cause") or "")[:_MAX_MESSAGE], "event": event["type"]},
+        )
+
+    def _close(self, state: int | None, end: float, error: str, message: str) -> None:
+        opened = self._open.pop(state, None) if state is not None else None
+        if opened is None or state is None:
+            return
+        name, kind, start = opened
+        attributes: dict[str, Any] = {"type": kind}
+        retries = self._retries.pop(state, 0)
+        if retries:
+            attributes["failures"] = retries
+        if message:
+            attributes["message"] = message[:_MAX_MESSAGE]
+        seed = self._record.seed
+        self._span(span_id(seed, state), span_id(seed, 0), Kind.STATE, name, start, end, error, attributes)
+
+    def ended(self, record: Record) -> None:
+        """The execution has ended: so have the states that were not left."""
+        if not self._telemetry.on:
+            return
+        end = (record.stopped or record.started) / 1000
+        failed = record.status != "SUCCEEDED"
+        error = (record.error or record.status) if failed else ""
+        for state in list(self._open):
+            self._close(state, end, error or "Aborted", record.cause or "")
+        attributes = {"keys": (record.arn, record.name), "execution": record.arn, "status": record.status}
+        if record.cause:
+            attributes["message"] = record.cause[:_MAX_MESSAGE]
+        name = record.machine.rpartition(":")[2]
+        self._span(
+            span_id(record.seed, 0),
+            self._trace.parent,
+            Kind.EXECUTION,
+            name,
+            record.started / 1000,
+            end,
+            error,
+            attributes,
+        )
+
+    def _span(
+        self, name: str, parent: str, kind: Kind, title: str, start: float, end: float, error: str, more: dict[str, Any]
+    ) -> None:
+        if self._recalling:
+            return
+        self._telemetry.record(
+            Span(
+                trace=self._trace.root,
+                id=name,
+                parent=parent,
+                kind=kind,
+                name=title,
+                service="stepfunctions",
+                operation=kind.value,
+                resource=self._record.machine,
+                scope=self._scope,
+                start=start,
+                end=end,
+                status=Status.FAULT if error else Status.OK,
+                error=error,
+                attributes=more,
+            )
+        )
+
+
+def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name, value in event.items():
+        if name.endswith("EventDetails") and isinstance(value, Mapping):
+            return value
+    return {}
