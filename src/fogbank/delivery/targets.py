@@ -170,8 +170,8 @@ class TargetRoute(Route):
         if not message.target.startswith(_QUEUE_ARNS):
             return False
         try:
-            arn, call = target_call(message, self._clock.time())
-            await tx.within(partial(self._make, arn, call, message))
+            arn, call = target_call(message, self._clock.time(), message.trace)
+            await tx.within(partial(self._make, arn, call, message, message.trace))
         except (ApiError, PermanentError):
             return False
         return True
@@ -180,27 +180,27 @@ class TargetRoute(Route):
         message = attempt.message
         arn, call = target_call(message, self._clock.time(), attempt.trace)
         try:
-            reply = await self._make(arn, call, attempt)
+            reply = await self._make(arn, call, message, attempt.trace)
         except ApiError as error:
             if call.operation != "PutLogEvents" or error.code != "ResourceNotFoundException":
                 raise
             # A log group that is a target gets its stream with the first event; one that is missing fails here.
             names = {name: call.request[name] for name in ("logGroupName", "logStreamName")}
-            await self._make(arn, TargetCall("logs", "CreateLogStream", names), attempt)
-            reply = await self._make(arn, call, attempt)
+            await self._make(arn, TargetCall("logs", "CreateLogStream", names), message, attempt.trace)
+            reply = await self._make(arn, call, message, attempt.trace)
         if reply.get("FailedEntryCount"):
             entry = reply["Entries"][0]
             raise PermanentError(entry.get("ErrorCode", "UNKNOWN"), entry.get("ErrorMessage", ""))
         return reply
 
-    async def _make(self, arn: Arn, call: TargetCall, attempt: Attempt) -> Any:
+    async def _make(self, arn: Arn, call: TargetCall, message: Message, trace: Trace) -> Any:
         return await self._cloud.call(
             arn.scope,
             call.service,
             call.operation,
             call.request,
-            trace=attempt.trace,
-            principal=Principal(service=attempt.message.source),
+            trace=trace,
+            principal=Principal(service=message.source),
         )
 
     async def exhausted(self, tx: Tx, attempt: Attempt, failure: Failure) -> None:
