@@ -32,6 +32,7 @@ from fogbank.services.kit import Handler, Kit, Service
 from fogbank.storage import Blobs, Migrations, SqliteStorage, Storage
 from fogbank.storage.engine import StorageBusyError
 from fogbank.telemetry import Telemetry
+from fogbank.telemetry.metrics import Metrics
 from fogbank.telemetry.usage import Usage
 
 _log = logging.getLogger("fogbank.cloud")
@@ -75,8 +76,11 @@ class LocalCloud(Actor):
         self.telemetry.observe(SpanMeter(self.usage))
         self.delivery = Delivery(storage, clock, ids, self.telemetry)
         self.runtime = Runtime(config, clock, ids, self.telemetry)
+        self.metrics = Metrics(clock)
         blobs = Blobs(config.data / "blobs")
-        kit = Kit(config, clock, ids, storage, blobs, self.delivery, self.runtime, self, self.telemetry, self.usage)
+        kit = Kit(
+            config, clock, ids, storage, blobs, self.delivery, self.runtime, self, self.metrics, self.telemetry, self.usage
+        )  # fmt: skip
         self.services = {name: kind(kit) for name, kind in services.items()}
         self.delivery.route("target", TargetRoute(self, self.delivery, clock))
         self._sources = [service for service in self.services.values() if isinstance(service, CredentialSource)]
@@ -124,6 +128,7 @@ class LocalCloud(Actor):
         await self.storage.reset()
         self.delivery.forget()
         await self.telemetry.reset()
+        self.metrics.reset()
         for service in self.services.values():
             await service.on_reset()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fogbank.services.cloudformation import CloudFormation
+from fogbank.services.cloudwatch import CloudWatch
 from fogbank.services.dynamodb import DynamoDb, DynamoDbStreams
 from fogbank.services.events import Events
 from fogbank.services.iam import Iam
@@ -16,6 +17,7 @@ from fogbank.services.states import States
 from fogbank.services.sts import Sts
 
 _CLASSES: tuple[type[Service], ...] = (
+    CloudWatch,
     Logs,
     Iam,
     Sts,

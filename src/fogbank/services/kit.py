@@ -19,6 +19,7 @@ from fogbank.core.validation import Problem, describe
 from fogbank.delivery import Delivery
 from fogbank.storage import Blobs, Migrations, Storage
 from fogbank.telemetry import NO_TELEMETRY, Telemetry
+from fogbank.telemetry.metrics import Metrics
 from fogbank.telemetry.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Kit:
     delivery: Delivery
     runtime: Runtime
     cloud: Cloud
+    metrics: Metrics
     telemetry: Telemetry = NO_TELEMETRY
     usage: Usage = NO_USAGE
 

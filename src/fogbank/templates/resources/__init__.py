@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fogbank.templates.resources import (
     cloudformation,
+    cloudwatch,
     codedeploy,
     dynamodb,
     events,
@@ -22,7 +23,20 @@ from fogbank.templates.resources.resource_type import ResourceType, Work
 
 __all__ = ["RESOURCE_TYPES", "ResourceType", "Work"]
 
-_MODULES = (cloudformation, codedeploy, dynamodb, events, iam, lambda_, logs, scheduler, sqs, ssm, stepfunctions)
+_MODULES = (
+    cloudformation,
+    cloudwatch,
+    codedeploy,
+    dynamodb,
+    events,
+    iam,
+    lambda_,
+    logs,
+    scheduler,
+    sqs,
+    ssm,
+    stepfunctions,
+)
 
 RESOURCE_TYPES: dict[str, ResourceType] = {kind.type: kind() for module in _MODULES for kind in module.TYPES}
 """Every resource type that Fogbank has, by its name."""

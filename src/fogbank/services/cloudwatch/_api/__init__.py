@@ -1,0 +1,1 @@
+"""The operations of CloudWatch, by what they are about."""

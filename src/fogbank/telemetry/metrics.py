@@ -1,0 +1,180 @@
+"""What the services count: samples gathered in memory by the minute, for CloudWatch's metrics and Prometheus.
+
+A service asks once for the `Series` of what it counts and keeps it; `series.add(value)` then costs a third of a
+microsecond and writes nothing. Whoever stores the samples (CloudWatch) drains them; what has no event of its own
+(how long a queue is) is sampled at the minute by functions that services register. Names, dimensions and units are
+those of AWS's metric tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import NamedTuple
+
+from fogbank.core.clock import Clock
+from fogbank.core.scope import Scope
+
+MINUTE = 60
+MAX_SERIES = 50_000
+"""Series that are remembered; past it the oldest are forgotten, with what they counted since the start."""
+MAX_SPREAD = 512
+"""Distinct values that one period keeps apart; past it they are rounded to three digits, then to two."""
+
+Dimensions = tuple[tuple[str, str], ...]
+Sampler = Callable[[], Awaitable[None]]
+"""Adds the present value of what it watches to its series."""
+
+
+class Drained(NamedTuple):
+    """The samples that a series got in one minute. `spread` is how often each value came."""
+
+    series: Series
+    moment: int
+    samples: float
+    total: float
+    low: float
+    high: float
+    spread: dict[float, float]
+
+
+class Series:
+    """Samples of one metric. `gauge` says that the last one counts, not their sum."""
+
+    __slots__ = (
+        "_clock", "_high", "_low", "_metrics", "_moment", "_samples", "_spread", "_total", "all_samples", "all_total",
+        "dimensions", "gauge", "last", "name", "namespace", "scope", "unit",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        clock: Clock,
+        place: tuple[Scope, str, str, Dimensions, str],
+        *,
+        gauge: bool,
+    ) -> None:
+        self.scope, self.namespace, self.name, self.dimensions, self.unit = place
+        self.gauge = gauge
+        self._metrics = metrics
+        self._clock = clock
+        self._moment = 0
+        self.all_samples = 0
+        self.all_total = 0.0
+        self.last = 0.0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._samples = 0
+        self._total = 0.0
+        self._low = float("inf")
+        self._high = float("-inf")
+        self._spread: dict[float, float] = {}
+
+    def add(self, value: float = 1.0) -> None:
+        """Take one sample."""
+        if not self._samples:
+            self._moment = int(self._clock.time()) // MINUTE * MINUTE
+            self._metrics.touch(self)
+        self._samples += 1
+        self._total += value
+        self._low = min(self._low, value)
+        self._high = max(self._high, value)
+        self.last = value
+        spread = self._spread
+        if value in spread:
+            spread[value] += 1.0
+        else:
+            spread[value] = 1.0
+            if len(spread) > 4 * MAX_SPREAD:
+                self._spread = bound(spread)
+
+    def totals(self) -> tuple[int, float]:
+        """The number and the sum of all samples since the start."""
+        return self.all_samples + self._samples, self.all_total + self._total
+
+    def drain(self) -> Drained:
+        """Hand over the samples and begin anew."""
+        taken = Drained(self, self._moment, self._samples, self._total, self._low, self._high, bound(self._spread))
+        self.all_samples += self._samples
+        self.all_total += self._total
+        self._clear()
+        return taken
+
+
+def bound(spread: dict[float, float]) -> dict[float, float]:
+    """Values with their counts, rounded as far as it takes to keep them few."""
+    for digits in (3, 2, 1):
+        if len(spread) <= MAX_SPREAD:
+            return spread
+        rounded: dict[float, float] = {}
+        for value, count in spread.items():
+            near = float(f"{value:.{digits - 1}e}")
+            rounded[near] = rounded.get(near, 0.0) + count
+        spread = rounded
+    return spread
+
+
+class Metrics:
+    """All series of a process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._series: dict[tuple[Scope, str, str, Dimensions, str], Series] = {}
+        self._active: list[Series] = []
+        self._samplers: list[Sampler] = []
+        self.on_pending: Callable[[], None] | None = None
+        """Called with the first sample after all were drained."""
+
+    def series(
+        self, scope: Scope, namespace: str, name: str, dimensions: Dimensions = (), unit: str = "Count"
+    ) -> Series:
+        """The series of a metric; dimensions are (name, value) pairs by name."""
+        return self._find((scope, namespace, name, dimensions, unit), gauge=False)
+
+    def gauge(
+        self, scope: Scope, namespace: str, name: str, dimensions: Dimensions = (), unit: str = "Count"
+    ) -> Series:
+        """The same for a value that is sampled: how many there are now."""
+        return self._find((scope, namespace, name, dimensions, unit), gauge=True)
+
+    def _find(self, place: tuple[Scope, str, str, Dimensions, str], *, gauge: bool) -> Series:
+        found = self._series.get(place)
+        if found is None:
+            if len(self._series) >= MAX_SERIES:
+                del self._series[next(iter(self._series))]
+            found = self._series[place] = Series(self, self._clock, place, gauge=gauge)
+        return found
+
+    def touch(self, series: Series) -> None:
+        """A series has its first sample since it was drained."""
+        if not self._active and self.on_pending is not None:
+            self.on_pending()
+        self._active.append(series)
+
+    def every_minute(self, sampler: Sampler) -> None:
+        """Have a function called at each minute."""
+        self._samplers.append(sampler)
+
+    async def sample(self) -> None:
+        """Have every registered function add its values."""
+        for sampler in self._samplers:
+            await sampler()
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are samples to drain."""
+        return bool(self._active)
+
+    def drain(self) -> list[Drained]:
+        """The samples since the last time."""
+        taken = [series.drain() for series in self._active]
+        self._active.clear()
+        return taken
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(list(self._series.values()))
+
+    def reset(self) -> None:
+        """Forget all samples and all series: everything was emptied. Those that are held go on counting."""
+        self.drain()
+        self._series.clear()
