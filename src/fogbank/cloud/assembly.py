@@ -79,7 +79,8 @@ class LocalCloud(Actor):
         self.metrics = Metrics(clock)
         blobs = Blobs(config.data / "blobs")
         kit = Kit(
-            config, clock, ids, storage, blobs, self.delivery, self.runtime, self, self.metrics, self.telemetry, self.usage
+            config, clock, ids, storage, blobs, self.delivery, self.runtime, self,
+            self.metrics, self.telemetry, self.usage,
         )  # fmt: skip
         self.services = {name: kind(kit) for name, kind in services.items()}
         self.delivery.route("target", TargetRoute(self, self.delivery, clock))

@@ -39,7 +39,7 @@ def evaluate(text: str, world: World = WORLD) -> list[float]:
         ("FILL(b, 0)", [10, 0, 0, 0]), ("FILL(b, REPEAT)", [10, 10, 0, 0]), ("FILL(b, LINEAR)", [10, 5, 0]),
         ("FILL(b, a)", [10, 2, 0]),
         ("DIFF(a)", [1, 2]), ("RATE(a)", [1 / 60, 2 / 60]), ("DIFF_TIME(b)", [120]), ("RUNNING_SUM(a)", [1, 3, 7]),
-        ("ABS(0 - a)", [1, 2, 4]), ("CEIL(a / 3)", [1, 1, 2]), ("FLOOR(a / 3)", [0, 0, 1]), 
+        ("ABS(0 - a)", [1, 2, 4]), ("CEIL(a / 3)", [1, 1, 2]), ("FLOOR(a / 3)", [0, 0, 1]),
         ("LOG10(a * 10 - a * 9)", [0, math.log10(2), math.log10(4)]),
         ("LOG(b)", [math.log(10)]), ("a * PERIOD(a)", [60, 120, 240]), ("STDDEV([a, b])", [4.5, 0, 2]),
         ("FIRST(SORT([a, b], MAX, DESC))", [10, 0]), ("LAST(SORT([a, b], AVG, ASC))", [10, 0]),
