@@ -32,6 +32,7 @@ COMMANDS = {
     "send": "Send a message to a queue.",
     "logs": "Show or follow the log of a function or a log group.",
     "cost": "What this run would have cost on AWS: by service, resource and trace, and a month of it.",
+    "audit": "Find waste and danger in a template, with evidence from its run.",
     "dlq": "Dead-letter queues: list them, look into one, send its messages back.",
     "env": "Print the exports that point boto3 and the AWS CLI here.",
     "doctor": "Say what this machine can do, and what is missing.",

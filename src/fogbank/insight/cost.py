@@ -14,7 +14,7 @@ from typing import Any
 
 from fogbank.insight.overheads import share_out
 from fogbank.insight.prices import PriceBook
-from fogbank.insight.units import service_of
+from fogbank.insight.units import OBSERVED, service_of
 from fogbank.telemetry.usage import TraceUse, Used
 
 MONTH_HOURS = 730.0
@@ -115,6 +115,8 @@ def run_cost(
     """Price a run. `names` are the names of resources as a person knows them, by what requests call them."""
     sums: dict[tuple[str, str], float] = defaultdict(float)
     for used in totals:
+        if used.unit.startswith(OBSERVED):
+            continue
         sums[used.unit, names.get(used.resource, used.resource)] += used.quantity
     lines = tuple(
         Line(unit, resource, quantity, list_price(book, unit, quantity))
@@ -141,8 +143,8 @@ def entries(book: PriceBook, traces: Sequence[TraceUse], names: Mapping[str, str
     """Traces put together by what they begin with, those that cost most first."""
     groups: dict[tuple[str, str], list[TraceUse]] = defaultdict(list)
     for trace in share_out(traces):
-        if trace.uses:
-            first = trace.uses[0]
+        first = next((used for used in trace.uses if not used.unit.startswith(OBSERVED)), None)
+        if first is not None:
             groups[first.unit, names.get(first.resource, first.resource)].append(trace)
     found = [_entry(book, unit, resource, group, names) for (unit, resource), group in groups.items()]
     return tuple(sorted(found, key=lambda entry: -entry.total))
@@ -153,7 +155,8 @@ def _entry(book: PriceBook, unit: str, resource: str, group: Sequence[TraceUse],
     costs = []
     for trace in group:
         for used in trace.uses:
-            sums[used.unit, names.get(used.resource, used.resource)] += used.quantity
+            if not used.unit.startswith(OBSERVED):
+                sums[used.unit, names.get(used.resource, used.resource)] += used.quantity
         costs.append((sum(list_price(book, used.unit, used.quantity) for used in trace.uses), trace.root))
     costs.sort()
     dollars = [cost for cost, _ in costs]

@@ -21,6 +21,8 @@ PIECE = 64 * 1024
 _SAFE = PIECE // 4
 """Characters that are surely no more than a piece, whatever they are in UTF-8."""
 GIGABYTE = 1024**3
+LARGE = 192 * 1024
+"""Bytes of a payload that comes close to 256 KB, the limit of much along its way."""
 EVENT_OVERHEAD = 26
 """Bytes that CloudWatch Logs adds to each log event."""
 FREE_STORAGE = 512
@@ -75,7 +77,13 @@ def _sqs_send(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[
     url = request["QueueUrl"]
     if len(request["MessageBody"]) <= _SAFE and "MessageAttributes" not in request:
         return _one_request(url)
-    return (Use(_queue_unit(url), url, pieces(_message_size(request))),)
+    return _sized(_queue_unit(url), url, _message_size(request))
+
+
+def _sized(unit: str, resource: str, size: int) -> Sequence[Use]:
+    """One payload, by its pieces; that it is large is noted."""
+    use = Use(unit, resource, pieces(size))
+    return (use,) if size < LARGE else (use, Use("observed.large-payloads", resource, 1))
 
 
 def _sqs_batch(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
@@ -101,12 +109,18 @@ def event_size(entry: Mapping[str, Any]) -> int:
 
 def _put_events(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:
     buses: dict[str, int] = {}
+    large: dict[str, int] = {}
     for entry, result in zip(request["Entries"], reply.get("Entries") or (), strict=False):
         if "EventId" not in result:
             continue  # refused entries are not billed
         bus = entry.get("EventBusName") or "default"
-        buses[bus] = buses.get(bus, 0) + pieces(event_size(entry))
-    return tuple(Use("events.custom", bus, count) for bus, count in buses.items())
+        size = event_size(entry)
+        buses[bus] = buses.get(bus, 0) + pieces(size)
+        if size >= LARGE:
+            large[bus] = large.get(bus, 0) + 1
+    uses = [Use("events.custom", bus, count) for bus, count in buses.items()]
+    uses += [Use("observed.large-payloads", bus, count) for bus, count in large.items()]
+    return uses
 
 
 # -- Lambda: what an asynchronous event adds to its request; the rest is metered as it runs -------------------------
@@ -149,6 +163,14 @@ def invocation(
     if streamed > FREE_STREAM:
         uses.append(Use("lambda.streamed-gb", function, (streamed - FREE_STREAM) / GIGABYTE))
     return uses
+
+
+def _start(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001
+    """Executions are billed as they run; that an input is large is noted."""
+    given = request.get("input") or ""
+    if len(given) <= PIECE // 2 or size(given) < LARGE:
+        return NOTHING
+    return (Use("observed.large-payloads", request["stateMachineArn"], 1),)
 
 
 # -- Step Functions -------------------------------------------------------------------------------------------------
@@ -234,6 +256,8 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("sqs", "SendMessageBatch"): _sqs_batch,
     ("sqs", "ReceiveMessage"): _sqs_receive,
     ("events", "PutEvents"): _put_events,
+    ("stepfunctions", "StartExecution"): _start,
+    ("stepfunctions", "StartSyncExecution"): _start,
     ("lambda", "Invoke"): _invoke,
     ("lambda", "InvokeAsync"): _invoke,
     ("logs", "PutLogEvents"): _put_log_events,

@@ -9,19 +9,22 @@ from fogbank.insight.units import service_of
 def arn_of(unit: str, resource: str, scope: Scope) -> str:
     """The ARN of what a use names: a queue's URL, a table's, function's or bus's name, or an ARN already.
 
-    The empty string if it names nothing.
+    Qualifiers of functions stay out. The empty string if it names nothing.
     """
-    if not resource or resource.startswith("arn:"):
+    if resource.startswith("arn:"):
+        head, function, name = resource.partition(":function:")
+        return f"{head}{function}{name.partition(':')[0]}" if function else resource
+    if not resource:
         return resource
     service = service_of(unit)
-    if service == "sqs":
+    if service == "sqs" or "://" in resource:
         return scope.arn("sqs", resource.rstrip("/").rpartition("/")[2])
     if service == "dynamodb":
         return scope.arn("dynamodb", f"table/{resource}")
     if service == "lambda":
         name = resource.rpartition("function:")[2] or resource
         return scope.arn("lambda", f"function:{name.partition(':')[0]}")
-    if service == "events":
+    if service in ("events", "observed"):
         return scope.arn("events", f"event-bus/{resource}")
     if service == "logs":
         return scope.arn("logs", f"log-group:{resource}")

@@ -64,11 +64,17 @@ def _schedule(span: Span) -> Sequence[Use]:
     return (Use(unit, span.resource, 1),)
 
 
+def _match(span: Span) -> Sequence[Use]:
+    """No charge; the audit asks which rules match nothing."""
+    return (Use("observed.matches", span.resource, 1),)
+
+
 _METERS: dict[Kind, Callable[[Span], Sequence[Use]]] = {
     Kind.INVOCATION: _invocation,
     Kind.STATE: _state,
     Kind.EXECUTION: _execution,
     Kind.SCHEDULE: _schedule,
+    Kind.RULE: _match,
 }
 
 

@@ -80,6 +80,8 @@ _STANDING = (
     ("logs.stored-gb-hours", "GB-hours of stored logs"),
     ("cloudwatch.metric-hours", "metric-hours of custom metrics"),
     ("cloudwatch.alarm-hours", "alarm-hours"),
+    ("fargate.vcpu-hours", "vCPU-hours of containers on Fargate, for comparison"),
+    ("fargate.gb-hours", "GB-hours of containers on Fargate, for comparison"),
     ("cloudwatch.dashboard-hours", "dashboard-hours"),
     ("sqs.idle-polls", "empty receives that AWS's pollers make of a queue with a trigger: five at once, 20 s each"),
 )
@@ -88,6 +90,10 @@ UNITS: dict[str, Unit] = {name: Unit(name, title) for name, title in _ROWS} | {
     name: Unit(name, title, Kind.STANDING) for name, title in _STANDING
 }
 """Every unit by its name."""
+
+
+OBSERVED = "observed."
+"""What begins so is counted beside the bill, for the audit: matches of rules, payloads near the limits."""
 
 
 def service_of(unit: str) -> str:

@@ -20,7 +20,8 @@ def used(
 ) -> dict[str, float]:
     rule = rule_of(service, operation)
     assert rule is not None
-    return {use.unit: use.quantity for use in rule(request, reply or {})}
+    uses = rule(request, reply or {})
+    return {use.unit: use.quantity for use in uses if not use.unit.startswith("observed.")}
 
 
 def summed(uses: Any) -> dict[str, float]:
@@ -130,6 +131,21 @@ def test_an_express_executions_time_is_rounded_up_to_100_ms() -> None:
     for duration, billed in ((0.301, 0.4), (0.3, 0.3), (0.0, 0.1)):
         uses = summed(express("m", duration=duration, definition=0, payload=0))
         assert uses["stepfunctions.express-gb-seconds"] == pytest.approx(billed * chunk)
+
+
+def test_payloads_near_256_kb_are_noted() -> None:
+    """From 192 KB on, beside the bill."""
+    for large, body in ((True, 200 * KB), (False, 190 * KB)):
+        requests = [
+            ("sqs", "SendMessage", {"QueueUrl": URL, "MessageBody": "x" * body}, {}),
+            ("stepfunctions", "StartExecution", {"stateMachineArn": "m", "input": "x" * body}, {}),
+            ("events", "PutEvents", {"Entries": [{"Detail": "x" * body}]}, {"Entries": [{"EventId": "1"}]}),
+        ]
+        for service, operation, request, reply in requests:
+            rule = rule_of(service, operation)
+            assert rule is not None
+            noted = any(use.unit == "observed.large-payloads" for use in rule(request, reply))
+            assert noted is large, operation
 
 
 def test_metric_data_is_billed_by_metric() -> None:

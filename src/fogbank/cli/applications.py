@@ -1,0 +1,168 @@
+"""A template as the audit sees it: SAM translated, local code read, the lines of its resources known."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fogbank.cli.connection import Connection
+from fogbank.cli.failures import Exit, Failure
+from fogbank.core.clock import SystemClock
+from fogbank.insight.audit.code import Code
+from fogbank.templates.errors import TemplateError
+from fogbank.templates.loader import load, locate
+from fogbank.templates.macros import SAM
+from fogbank.templates.sections import transforms
+from fogbank.templates.translator import SamTranslator
+
+MAX_SOURCE = 512 * 1024
+"""Bytes of a source file that are read."""
+MAX_FILES = 500
+_SOURCES = frozenset({".py", ".js", ".mjs", ".cjs", ".ts"})
+_SKIPPED = frozenset({"node_modules", ".venv", "__pycache__", ".aws-sam", ".fogbank", ".git", "tests"})
+_STAND_IN = {"Bucket": "local", "Key": "code"}
+_PLACES = {
+    "AWS::Serverless::Function": ("CodeUri", _STAND_IN),
+    "AWS::Serverless::LayerVersion": ("ContentUri", _STAND_IN),
+    "AWS::Serverless::Api": ("DefinitionUri", _STAND_IN),
+    "AWS::Serverless::HttpApi": ("DefinitionUri", _STAND_IN),
+    "AWS::Lambda::Function": ("Code", {"S3Bucket": "local", "S3Key": "code"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A template, as CloudFormation has it, and what belongs to it."""
+
+    path: str
+    template: dict[str, Any]
+    code: dict[str, Code]
+    lines: dict[str, int]
+
+
+def read_application(path: Path, region: str) -> Source:
+    """Read a template file. `Failure` says what is wrong in it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = copy.deepcopy(load(text))
+        named = transforms(raw)
+    except (OSError, UnicodeDecodeError, TemplateError) as error:
+        raise Failure(Exit.INVALID, f"the template cannot be read: {error}", where=str(path)) from None
+    resources = raw.get("Resources")
+    if not isinstance(resources, dict) or not resources:
+        raise Failure(Exit.INVALID, "the template has no Resources", where=str(path))
+    code = {}
+    for name, resource in resources.items():
+        found = _local_code(path.parent, raw, resource) if isinstance(resource, dict) else None
+        if found is not None:
+            code[name] = found
+    translated = _translated(raw, region, path) if SAM in named else raw
+    lines = {}
+    for name in translated["Resources"]:
+        line = _line(text, resources, name)
+        if line is not None:
+            lines[name] = line
+    return Source(str(path), translated, code, lines)
+
+
+def stack_application(connection: Connection, stack: str) -> Source:
+    """The template of a deployed stack; its code is not at hand."""
+    reply = connection.client("cloudformation").get_template(StackName=stack, TemplateStage="Processed")
+    body = reply["TemplateBody"]
+    template = dict(body) if isinstance(body, dict) else load(body)
+    return Source(f"stack {stack}", template, {}, {})
+
+
+def _translated(raw: dict[str, Any], region: str, path: Path) -> dict[str, Any]:
+    """By SAM's own translator, in a process of its own."""
+    defaults = {
+        name: body["Default"]
+        for name, body in (raw.get("Parameters") or {}).items()
+        if isinstance(body, dict) and "Default" in body
+    }
+
+    async def translate() -> dict[str, Any]:
+        translator = SamTranslator(SystemClock())
+        try:
+            return await translator.translate(raw, defaults, region)
+        finally:
+            await translator.close()
+
+    try:
+        return asyncio.run(translate())
+    except TemplateError as error:
+        missing = "pip install" in str(error)
+        raise Failure(Exit.MISSING if missing else Exit.INVALID, str(error), where=str(path)) from None
+
+
+def _local_code(folder: Path, raw: Mapping[str, Any], resource: dict[str, Any]) -> Code | None:
+    """Read a function's local source, and put a stand-in in its place for the translator."""
+    place = _PLACES.get(str(resource.get("Type")))
+    properties = resource.setdefault("Properties", {})
+    if not isinstance(properties, dict):
+        return None
+    if resource.get("Type") == "AWS::Serverless::StateMachine":
+        _inline_definition(folder, properties)
+    if place is None or "InlineCode" in properties:
+        inline = properties.get("InlineCode")
+        return _code({"index.py": inline}, str(properties.get("Handler"))) if isinstance(inline, str) else None
+    name, stand_in = place
+    section = (raw.get("Globals") or {}).get("Function") or {} if "Serverless::Function" in resource["Type"] else {}
+    value = properties.get(name, section.get(name))
+    if isinstance(value, dict) and isinstance(value.get("ZipFile"), str):
+        return _code({"index.py": value["ZipFile"]}, str(properties.get("Handler")))
+    if not isinstance(value, str) or "://" in value:
+        return None
+    properties[name] = dict(stand_in)
+    source = (folder / value).resolve()
+    if "Function" not in resource["Type"] or not source.exists():
+        return None
+    return _code(_texts(source), str(properties.get("Handler", section.get("Handler"))))
+
+
+def _inline_definition(folder: Path, properties: dict[str, Any]) -> None:
+    value = properties.get("DefinitionUri")
+    if isinstance(value, str) and "://" not in value and (folder / value).is_file():
+        properties["Definition"] = yaml.safe_load((folder / value).read_text(encoding="utf-8"))
+        del properties["DefinitionUri"]
+
+
+def _texts(source: Path) -> dict[str, str]:
+    if source.is_file():
+        files = [source] if source.suffix in _SOURCES else []
+        root = source.parent
+    else:
+        root = source
+        files = sorted(
+            path
+            for path in source.rglob("*")
+            if path.suffix in _SOURCES and path.is_file() and not _SKIPPED & set(path.relative_to(root).parts)
+        )
+    return {
+        str(path.relative_to(root)): path.read_text(encoding="utf-8", errors="replace")
+        for path in files[:MAX_FILES]
+        if path.stat().st_size <= MAX_SOURCE
+    }
+
+
+def _code(texts: Mapping[str, str], handler: str) -> Code:
+    digest = hashlib.sha256()
+    for path, text in texts.items():
+        digest.update(f"{path}\0{text}\0".encode())
+    return Code(digest.hexdigest(), dict(texts), handler)
+
+
+def _line(text: str, written: Mapping[str, Any], name: str) -> int | None:
+    """Where a resource stands; one that SAM made stands where the longest id does that its own begins with."""
+    origin = name
+    if name not in written:
+        origin = max((one for one in written if name.startswith(one)), key=len, default="")
+    position = locate(text, ("Resources", origin)) if origin else None
+    return None if position is None else position.line

@@ -1,0 +1,125 @@
+"""What a run showed of a stack's resources, by their logical ids: read from the server's usage and logs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from fogbank.cli.connection import Connection
+from fogbank.cli.failures import Exit, Failure
+from fogbank.cli.resolving import resources
+from fogbank.cli.used import read_usage
+from fogbank.insight.audit.evidence import Evidence, FunctionRun
+from fogbank.insight.prices import PriceBook
+from fogbank.insight.resources import name_of
+
+MAX_REPORTS = 5_000
+"""REPORT lines of one function that are read."""
+_REPORT = re.compile(
+    r"Duration: (?P<duration>[\d.]+) ms\s+Billed Duration: (?P<billed>\d+) ms\s+Memory Size: (?P<memory>\d+) MB"
+    r"\s+Max Memory Used: (?P<used>\d+) MB(?:\s+Init Duration: (?P<init>[\d.]+) ms)?"
+)
+
+
+def observe(
+    connection: Connection, stack: str, book: PriceBook, *, per_month: float | None, chaos: Path | None
+) -> Evidence:
+    """What the server saw of a stack."""
+    physical = {
+        resource["LogicalResourceId"]: (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
+        for _, resource in resources(connection, stack)
+    }
+    by_name = {name_of_physical(value): logical for logical, (_, value) in physical.items()}
+    report = read_usage(connection)
+    sums: dict[str, dict[str, float]] = {}
+    for used in report.totals:
+        unit = sums.setdefault(used.unit, {})
+        name = name_of_physical(used.resource)
+        logical = by_name.get(name) or by_name.get(name.removeprefix("/aws/lambda/")) or name
+        unit[logical] = unit.get(logical, 0.0) + used.quantity
+    hours = (report.until - report.since) / 3600
+    traces = sum(1 for trace in report.traces if any(used.unit == "events.custom" for used in trace.uses))
+    matches = {name: int(count) for name, count in sums.get("observed.matches", {}).items()}
+    rules = [logical for logical, (kind, _) in physical.items() if kind == "AWS::Events::Rule"]
+    return Evidence(
+        hours=hours,
+        scale=per_month / traces if per_month and traces else 0.0,
+        functions=_functions(connection, physical),
+        matches={rule: matches.get(rule, 0) for rule in rules} if matches or sums.get("events.custom") else {},
+        events=sums.get("events.custom", {}),
+        large={name: int(count) for name, count in sums.get("observed.large-payloads", {}).items()},
+        logged=sums.get("logs.ingested-gb", {}),
+        repeats={} if chaos is None else read_repeats(chaos),
+        book=book,
+    )
+
+
+def name_of_physical(value: str) -> str:
+    """The bare name of an ARN, a URL, or `bus|rule`, as CloudFormation calls a rule of a bus."""
+    if "://" in value:
+        return value.rpartition("/")[2]
+    return name_of(value).rpartition("|")[2].rpartition("/")[2] if ":rule/" in value or "|" in value else name_of(value)
+
+
+def _functions(connection: Connection, physical: Mapping[str, tuple[str, str]]) -> dict[str, FunctionRun]:
+    found = {}
+    for logical, (kind, name) in physical.items():
+        if kind == "AWS::Lambda::Function":
+            run = function_run(reports(connection, f"/aws/lambda/{name}"))
+            if run is not None:
+                found[logical] = run
+    return found
+
+
+def reports(connection: Connection, group: str, *, since: int = 0) -> list[str]:
+    """The REPORT lines of a function's log since a moment (milliseconds)."""
+    logs = connection.client("logs")
+    lines: list[str] = []
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, filterPattern='"REPORT RequestId"', startTime=since
+    )
+    try:
+        for page in pages:
+            lines += [event["message"] for event in page["events"]]
+            if len(lines) >= MAX_REPORTS:
+                break
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+    except ClientError:
+        raise
+    return lines
+
+
+def function_run(lines: Sequence[str]) -> FunctionRun | None:
+    """What REPORT lines say of a function; `None` if there are none."""
+    found = [match for line in lines if (match := _REPORT.search(line))]
+    if not found:
+        return None
+    return FunctionRun(
+        invocations=len(found),
+        memory=int(found[-1]["memory"]),
+        used=max(int(match["used"]) for match in found),
+        durations=sorted(float(match["billed"]) for match in found),
+        inits=sorted(float(match["init"]) for match in found if match["init"]),
+    )
+
+
+def read_repeats(path: Path) -> dict[str, Sequence[str]]:
+    """What a saved report of `fogbank chaos` says of each function."""
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            function["name"]: [str(difference["what"]) for difference in function["differences"]]
+            for function in document["functions"]
+            if function["tested"]
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(
+            Exit.INVALID, f"this is no report of fogbank chaos: {error!r}", where=str(path),
+            do="make one with: fogbank chaos --save FILE",
+        ) from None  # fmt: skip
