@@ -41,7 +41,7 @@ def _invocation(span: Span) -> Sequence[Use]:
 
 def _state(span: Span) -> Sequence[Use]:
     """A state of a Standard execution was entered; "each retry will be charged as an additional state transition"."""
-    if span.attributes.get("express"):
+    if span.attributes.get("express") or "event" in span.attributes:  # an attempt that failed is within its state
         return NOTHING
     return (Use("stepfunctions.transitions", span.resource, 1 + int(span.attributes.get("retries", 0))),)
 

@@ -87,6 +87,8 @@ class FunctionVersion:
     ephemeral: int = 512
     environment: Mapping[str, str] = field(default_factory=dict)
     traced: bool = False
+    architecture: str = "x86_64"
+    """What it is billed as; everything runs on the machine's own."""
     snap_start: bool = False
     """Whether its environments are restored from a snapshot of one that has been initialized."""
 

@@ -9,8 +9,11 @@ from fogbank.core.clock import Clock
 from fogbank.core.ids import Ids
 from fogbank.core.trace import Trace
 from fogbank.runtime.environment import Environment
-from fogbank.runtime.model import Event, FunctionVersion, Outcome
+from fogbank.runtime.model import Event, FunctionVersion, Initialization, Outcome
 from fogbank.telemetry import Kind, Span, Status, Telemetry
+
+FREE_EPHEMERAL = 512
+"""MB of ephemeral storage that every function has; more of it is billed."""
 
 
 class Recorder:
@@ -56,9 +59,17 @@ class Recorder:
         }
         if outcome.init is not None:
             attributes["init"] = outcome.init
+        if version.architecture != "x86_64":
+            attributes["architecture"] = version.architecture
+        if version.ephemeral > FREE_EPHEMERAL:
+            attributes["ephemeral"] = version.ephemeral
         if environment is not None:
             attributes["environment"] = environment.id
+            if environment.how is Initialization.PROVISIONED:
+                attributes["provisioned"] = True
             if environment.phases:
+                if any(name == "restore" for name, _, _ in environment.phases):
+                    attributes["restored"] = True
                 attributes["cold"] = self._phases(version, inner, environment, begin)
         self._telemetry.record(
             Span(

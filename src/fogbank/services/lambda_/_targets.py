@@ -160,6 +160,7 @@ def runnable(version: Version, task: Path, layers: Path | None) -> FunctionVersi
         layers=layers,
         memory=config.get("MemorySize", DEFAULT_MEMORY),
         timeout=float(config.get("Timeout", DEFAULT_TIMEOUT)),
+        architecture=config.get("Architectures", ["x86_64"])[0],
         ephemeral=config.get("EphemeralStorage", {}).get("Size", DEFAULT_EPHEMERAL),
         environment=config.get("Environment", {}),
         traced=config.get("TracingConfig", {}).get("Mode") == "Active",

@@ -36,7 +36,10 @@ def context_of(seed: str, caller: Trace, number: int = 0) -> Trace:
 class Recorder:
     """Makes the spans of executions; one for each execution under way, from the events of its history."""
 
-    def __init__(self, kit: Kit, record: Record, scope: Scope, trace: Trace) -> None:
+    def __init__(self, kit: Kit, record: Record, scope: Scope, trace: Trace, express: int | None = None) -> None:
+        """`express` is the length of the definition of an Express execution; its time is billed with it."""
+        self._express = express
+        self._largest = len(record.input)
         self._telemetry = kit.telemetry
         self._record = record
         self._scope = scope
@@ -46,6 +49,9 @@ class Recorder:
         self._before: dict[int, int] = {}
         """Which entered state each event of the last ones belongs to."""
         self._retries: dict[int, int] = {}
+        """How often each entered state has failed."""
+        self._repeats: dict[int, int] = {}
+        """How often it was tried again: each time is billed as a transition."""
         self._recalling = False
 
     def follow(self, events: Sequence[Mapping[str, Any]]) -> None:
@@ -72,6 +78,8 @@ class Recorder:
             state = self._before.get(previous)
             if state is not None:
                 self._before[number] = state
+            if state in self._retries and kind.endswith(("Scheduled", "StateStarted")):
+                self._repeats[state] = self._repeats.get(state, 0) + 1
             if kind.endswith("StateExited"):
                 self._close(state, event["timestamp"], "", "")
             elif kind.endswith(_FAILURES) and state is not None and not kind.startswith("Execution"):
@@ -105,6 +113,9 @@ class Recorder:
         retries = self._retries.pop(state, 0)
         if retries:
             attributes["failures"] = retries
+            attributes["retries"] = self._repeats.pop(state, 0)
+        if self._express is not None:
+            attributes["express"] = True
         if message:
             attributes["message"] = message[:_MAX_MESSAGE]
         seed = self._record.seed
@@ -119,9 +130,16 @@ class Recorder:
         error = (record.error or record.status) if failed else ""
         for state in list(self._open):
             self._close(state, end, error or "Aborted", record.cause or "")
-        attributes = {"keys": (record.arn, record.name), "execution": record.arn, "status": record.status}
+        attributes: dict[str, Any] = {
+            "keys": (record.arn, record.name),
+            "execution": record.arn,
+            "status": record.status,
+        }
         if record.cause:
             attributes["message"] = record.cause[:_MAX_MESSAGE]
+        if self._express is not None:
+            payload = max(self._largest, len(record.output or ""))
+            attributes |= {"express": True, "definition": self._express, "payload": payload}
         name = record.machine.rpartition(":")[2]
         self._span(
             span_id(record.seed, 0),

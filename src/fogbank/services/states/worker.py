@@ -407,7 +407,8 @@ class Runner(Actor):
         """What may happen once inputs and events are safe."""
         self._log.write(run.revision, run.record.arn, run.execution.events, self.spawn)
         if run.recorder is None:
-            run.recorder = Recorder(self._kit, run.record, run.scope, run.trace)
+            express = len(run.revision.definition) if run.express else None
+            run.recorder = Recorder(self._kit, run.record, run.scope, run.trace, express)
         run.recorder.follow(run.execution.events)
         if ended is not None:
             run.recorder.ended(ended)
