@@ -117,7 +117,8 @@ async def test_archives_and_replays_are_metered(cloud: LocalCloud, clock: Virtua
 async def test_a_restored_table_is_billed_by_its_size(cloud: LocalCloud) -> None:
     """One item of 1,000 bytes and its key."""
     table = {
-        "TableName": "orders", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "TableName": "orders", "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
     }  # fmt: skip
     await cloud.call(SCOPE, "dynamodb", "CreateTable", table)
