@@ -136,7 +136,7 @@ def test_an_express_executions_time_is_rounded_up_to_100_ms() -> None:
 def test_payloads_near_256_kb_are_noted() -> None:
     """From 192 KB on, beside the bill."""
     for large, body in ((True, 200 * KB), (False, 190 * KB)):
-        requests = [
+        requests: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
             ("sqs", "SendMessage", {"QueueUrl": URL, "MessageBody": "x" * body}, {}),
             ("stepfunctions", "StartExecution", {"stateMachineArn": "m", "input": "x" * body}, {}),
             ("events", "PutEvents", {"Entries": [{"Detail": "x" * body}]}, {"Entries": [{"EventId": "1"}]}),
