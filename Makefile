@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SRC := src tests tools benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast check format lint types layers coverage bench clean
+.PHONY: help venv demo test test-fast crash check format lint types layers coverage bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -30,6 +30,9 @@ test: venv ## everything, under 10 minutes on 2 cores
 
 test-fast: venv ## the inner loop, under 60 seconds
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" --hypothesis-profile=fast
+
+crash: venv ## kill the server 200 times under workflows (some minutes)
+	$(BIN)/python -m pytest tests/crash/test_journeys.py --kills 200 -p no:randomly
 
 check: format lint types layers ## what CI checks beside the tests
 

@@ -37,6 +37,12 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.register_profile("fast", deadline=None, print_blob=True, max_examples=25)  # make test-fast asks for it
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How hard the crash test of workflows tries; `make crash` asks for more."""
+    parser.addoption("--kills", type=int, default=6, help="times that the server is killed under workflows")
+
+
 READY = re.compile(r"ready on (http://\S+)")
 
 
