@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 demo: venv ## run the order system from its template and watch it survive a kill -9
-	@$(BIN)/python examples/orders/demo.py
+	@$(BIN)/python examples orders
 
 test: venv ## everything, under 10 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

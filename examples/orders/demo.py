@@ -7,31 +7,23 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from server import CommandError, Server
 from shop import Order, Shop, latencies, make_orders, percentile
+from story import PATIENCE, Claims, act, command, deploy, progress, say, start, tell, until
 
 HERE = Path(__file__).parent
 ORDERS = 50
 REPEATS = 20
 SECOND_WAVE = 60
-PATIENCE = 40.0
-"""Seconds of real time for a wave to be handled; a claim fails if they pass."""
 STALLED = 0.6
 """Seconds without progress, after which what is left waits for a later moment of the server's clock."""
 SLOW = 10_000
@@ -42,76 +34,8 @@ BAD_ORDER = Order("A-bad-order", (("tea", 0),))
 BAD_PAYMENT = Order("A-bad-card", (("pot", 1),), card="declined")
 """It is confirmed, and its payment always fails."""
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 96)
 PACE = 0.05
 """Seconds between two orders of the first wave."""
-
-
-@dataclass(slots=True)
-class Claims:
-    """What the demo says, and whether it is so."""
-
-    rows: list[tuple[bool, str, str]] = field(default_factory=list)
-    failed: int = 0
-
-    def add(self, claim: str, evidence: str, *, holds: bool) -> None:
-        """Note a claim."""
-        self.rows.append((holds, claim, evidence))
-        self.failed += not holds
-
-    def show(self, title: str) -> None:
-        """Print the claims since the last time as a table."""
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        table.add_column("")
-        table.add_column(title, header_style="bold", overflow="fold", width=38)
-        table.add_column("what was seen", header_style="dim", overflow="fold")
-        for holds, claim, evidence in self.rows:
-            table.add_row("[green]✓[/]" if holds else "[red]✗[/]", escape(claim), escape(evidence))
-        console.print(Padding(table, (1, 0), expand=False))
-        self.rows = []
-
-
-def say(text: str = "") -> None:
-    """A paragraph of the story, two columns in."""
-    console.print(Padding(text, (0, 0, 0, 2), expand=False))
-
-
-def command(text: str) -> None:
-    """A command that a person could type."""
-    console.print(Padding(f"[dim]$ {escape(text)}[/]", (0, 0, 0, 2), expand=False))
-
-
-def act(number: int, title: str) -> None:
-    """A new part of the story."""
-    console.print(f"\n[bold cyan]{number} · {title}[/]")
-
-
-@contextmanager
-def progress(title: str, goals: dict[str, int]) -> Iterator[Callable[[dict[str, int]], None]]:
-    """A progress line while a block runs; where nobody watches a terminal, one line at its end."""
-    now = dict.fromkeys(goals, 0)
-    begun = time.monotonic()
-
-    def words() -> str:
-        return " · ".join(f"{name} {now[name]}/{goal}" for name, goal in goals.items())
-
-    with Progress(
-        TextColumn("  {task.description}"),
-        BarColumn(24),
-        TextColumn("{task.fields[words]}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task(title, total=sum(goals.values()), words=words())
-
-        def update(seen: dict[str, int]) -> None:
-            now.update(seen)
-            bar.update(task, completed=sum(min(now[name], goal) for name, goal in goals.items()), words=words())
-
-        yield update
-    say(f"{title}: {words()} in {time.monotonic() - begun:.1f} s")
 
 
 @contextmanager
@@ -121,16 +45,6 @@ def publishing(shop: Shop, orders: list[Order], *, each: float) -> Iterator[None
     publisher.start()
     yield
     publisher.join()
-
-
-def until(condition: Callable[[], bool], patience: float = PATIENCE) -> bool:
-    """Wait for a condition; whether it came true in time."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def settle(
@@ -178,22 +92,13 @@ def count(orders: dict[str, dict[str, Any]]) -> dict[str, int]:
 # -- the story ------------------------------------------------------------------------------------------------------
 
 
-def begin(server: Server) -> Shop:
-    """Start the server and deploy the template."""
+def story(server: Server, claims: Claims) -> None:
+    """All of it."""
     act(1, "One command is the cloud, another deploys a SAM template to it")
-    command(f"fogbank start --port 0 --data {server.data}")
-    took = server.start()
-    say(f"ready on {server.endpoint} after {took * 1000:.0f} ms")
-    template = HERE / "template.yaml"
-    command("fogbank deploy examples/orders/template.yaml")
-    begun = time.monotonic()
-    with console.status("  building (pip installs the functions' requirements) and deploying…"):
-        stack = server.run("deploy", str(template), "--stack", "orders")
-    say(
-        f"{stack['status']} after {time.monotonic() - begun:.1f} s: {len(stack['resources'])} resources, "
-        "from a template that AWS takes as it is"
-    )
-    return Shop(server.endpoint, stack["outputs"])
+    start(server)
+    shop = Shop(server.endpoint, deploy(server, HERE / "template.yaml", "orders"))
+    first_wave(shop, server, claims)
+    second_wave(shop, server, claims)
 
 
 def first_wave(shop: Shop, server: Server, claims: Claims) -> None:
@@ -371,54 +276,13 @@ def second_wave(shop: Shop, server: Server, claims: Claims) -> None:
     claims.show("What the kill cost")
 
 
-def farewell(seconds: float, claims: Claims) -> None:
-    """The end, and where to go from here."""
-    if claims.failed:
-        say(f"[red]{claims.failed} of these claims did not hold.[/]")
-        return
-    say(f"[green]Every claim holds.[/] It took {seconds:.0f} s. Now you:")
-    fogbank = ".venv/bin/fogbank"
-    for what, line in (
-        (
-            "run it; then edit a file below examples/orders/src, and see it redeployed",
-            "up examples/orders/template.yaml",
-        ),
-        ("in another terminal: place an order", "publish --bus OrderBus --entries @examples/orders/order.json"),
-        ("call a function, and see its log", "invoke SweepOrders --log"),
-        ("what failed, and why; then: dlq peek, dlq redrive", "dlq list"),
-        ("what is deployed", "stacks orders"),
-    ):
-        console.print(f"\n  [dim]# {escape(what)}[/]\n  {escape(f'{fogbank} {line}')}", soft_wrap=True)
-    console.print("\n  The whole of it, step by step: docs/tutorial.md")
-
-
-def main() -> int:
-    """Tell the story; 0 if every claim held."""
-    begun = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="fogbank-demo-"))
-    server = Server(folder / "data")
-    claims = Claims()
-    try:
-        shop = begin(server)
-        first_wave(shop, server, claims)
-        second_wave(shop, server, claims)
-    except CommandError as error:
-        say(f"[red]{escape(str(error))}[/]")
-        claims.failed += 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        code = server.stop()
-        if not claims.failed:
-            shutil.rmtree(folder, ignore_errors=True)
-    if code:
-        say(f"[red]the server ended with {code}[/]")
-        claims.failed += 1
-    farewell(time.monotonic() - begun, claims)
-    if claims.failed:
-        say(f"Its data and log are in {folder}")
-    return 1 if claims.failed else 0
-
+NEXT_STEPS = (
+    ("run it; then edit a file below examples/orders/src, and see it redeployed", "up examples/orders/template.yaml"),
+    ("in another terminal: place an order", "publish --bus OrderBus --entries @examples/orders/order.json"),
+    ("call a function, and see its log", "invoke SweepOrders --log"),
+    ("what failed, and why; then: dlq peek, dlq redrive", "dlq list"),
+    ("what is deployed", "stacks orders"),
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tell(story, NEXT_STEPS, "The whole of it, step by step: docs/tutorial.md"))

@@ -113,10 +113,10 @@ class Clients:
         if not self.more or not self._room.acquire(timeout=0.2):
             self._done.wait(0.05)
             return
+        states = client("stepfunctions")
         try:
-            client("stepfunctions").start_execution(
-                stateMachineArn=journeys.PARENT, name=name, input=journeys.document(name)
-            )
+            with contextlib.suppress(states.exceptions.ExecutionAlreadyExists):  # the first try did, and it has ended
+                states.start_execution(stateMachineArn=journeys.PARENT, name=name, input=journeys.document(name))
         except BotoCoreError:
             self._room.release()  # the same again: it may have been started or not
             raise
