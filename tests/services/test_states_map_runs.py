@@ -62,7 +62,7 @@ def test_a_map_run_under_way_is_counted_changed_and_stopped(states: Any) -> None
     name = {"mapRunArn": found["mapRunArn"]}
     told = states.describe_map_run(**name)
     assert (told["itemCounts"]["running"], told["itemCounts"]["pending"], told["maxConcurrency"]) == (1, 2, 1)
-    assert refused(states.update_map_run, **name)[0] == "MissingRequiredParameter"
+    assert refused(states.update_map_run, **name)[0] == "ValidationException"
     states.update_map_run(**name, maxConcurrency=2)
     assert states.describe_map_run(**name)["executionCounts"]["running"] == 2
     states.stop_execution(executionArn=parent)

@@ -103,6 +103,16 @@ class PermanentError(Exception):
         self.message = message
 
 
+class RetryLaterError(Exception):
+    """Raised by a route: try again, but not before `after` seconds. `code` goes with a dead letter."""
+
+    def __init__(self, code: str, message: str, after: float = 0.0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.after = after
+
+
 class Exhaustion(StrEnum):
     """Why no further attempt is made; the values are those of EXHAUSTED_RETRY_CONDITION."""
 
@@ -140,6 +150,8 @@ def next_delay(
     if attempt > policy.max_retries:
         return Exhaustion.RETRIES
     delay = policy.delay(attempt, fraction)
+    if isinstance(error, RetryLaterError):
+        delay = max(delay, error.after)
     if age + delay > policy.max_age:
         return Exhaustion.AGE
     return delay
@@ -147,6 +159,6 @@ def next_delay(
 
 def error_code(error: BaseException) -> str:
     """The code of an error as it is recorded: AWS's where it has one, else the exception's name."""
-    if isinstance(error, ApiError | PermanentError):
+    if isinstance(error, ApiError | PermanentError | RetryLaterError):
         return error.code
     return type(error).__name__

@@ -22,6 +22,7 @@ from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
 from fogbank.core.scope import Scope
 from fogbank.delivery import outbox
+from fogbank.delivery.connections import Connections, NoConnections
 from fogbank.delivery.message import Attempt, Exhaustion, Failure, Message, error_code, next_delay
 from fogbank.delivery.recording import Recorder
 from fogbank.storage import Migrations, Storage, Tx
@@ -97,6 +98,8 @@ class Delivery(Actor):
         self._flushing = False
         self._quiet: list[asyncio.Future[None]] = []
         self._heard: Callable[[Scope, str], bool] = lambda _scope, _source: False
+        self.connections: Connections = NoConnections()
+        """Who keeps the credentials for calls to HTTP endpoints."""
 
     @classmethod
     def migrations(cls) -> Migrations:

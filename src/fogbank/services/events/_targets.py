@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from fogbank.core.arn import Arn
 from fogbank.core.errors import NotImplementedByFogbank
 from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
 from fogbank.delivery import Message, RetryPolicy
 from fogbank.delivery.targets import DELIVERABLE
+from fogbank.services.events._destinations.route import ROUTE as DESTINATION
 from fogbank.services.events._inputs import MISSING, Input, Occurrence, Path, compile_input
 from fogbank.services.events.errors import ValidationError
 from fogbank.services.events.model import Rule, Target, target_arn
@@ -33,7 +36,6 @@ _NOT_YET = (
     "RunCommandParameters",
     "EcsParameters",
     "BatchParameters",
-    "HttpParameters",
     "RedshiftDataParameters",
     "SageMakerPipelineParameters",
     "AppSyncParameters",
@@ -73,6 +75,11 @@ def is_archive(arn: str) -> bool:
     return arn.startswith("arn:aws:events:") and arn.endswith(":::")
 
 
+def is_destination(arn: Arn) -> bool:
+    """Whether an ARN names an API destination."""
+    return arn.service == "events" and arn.resource.startswith("api-destination/")
+
+
 def is_bus(arn: Arn) -> bool:
     """Whether an ARN names an event bus."""
     return arn.service == "events" and arn.resource.startswith("event-bus/")
@@ -87,7 +94,7 @@ def check_target(rule: Rule, target: Target) -> None:
     for name in _NOT_YET:
         if name in settings:
             raise NotImplementedByFogbank(f"Fogbank does not implement {name} of events.PutTargets yet")
-    if arn.service not in DELIVERABLE or (arn.service == "events" and not is_bus(arn)):
+    if arn.service not in DELIVERABLE or (arn.service == "events" and not (is_bus(arn) or is_destination(arn))):
         raise NotImplementedByFogbank(
             f"Fogbank does not deliver events to targets like {target.arn} yet; "
             f"it knows those of {', '.join(sorted(DELIVERABLE))}"
@@ -99,15 +106,17 @@ def check_target(rule: Rule, target: Target) -> None:
 
 def _check_service(rule: Rule, target: Target, arn: Arn) -> None:
     settings = target.settings
-    if arn.service in _NEEDS_ROLE and not settings.get("RoleArn"):
+    if (arn.service in _NEEDS_ROLE or is_destination(arn)) and not settings.get("RoleArn"):
         raise ValidationError(f"RoleArn is required for target {target.arn}.")
     if arn.service == "sqs" and arn.resource.endswith(".fifo") and "SqsParameters" not in settings:
         raise ValidationError(f"Parameter(s) SqsParameters must be specified for target: {target.id}.")
     if "SqsParameters" in settings and arn.service != "sqs":
         raise ValidationError(f"Parameter(s) SqsParameters not supported for target: {target.id}.")
+    if "HttpParameters" in settings and not is_destination(arn):
+        raise ValidationError(f"Parameter(s) HttpParameters not supported for target: {target.id}.")
     if "KinesisParameters" in settings and arn.service != "kinesis":
         raise ValidationError(f"Parameter(s) KinesisParameters not supported for target: {target.id}.")
-    if arn.service != "events":
+    if not is_bus(arn):
         return
     if any(settings.get(name) for name in ("Input", "InputPath", "InputTransformer")):
         if arn.account != rule.bus.account:
@@ -146,13 +155,19 @@ def compile_target(rule: Rule, target: Target) -> CompiledTarget:
     arn = target_arn(target.arn)
     return CompiledTarget(
         arn=target.arn,
-        route=FORWARD if arn is not None and is_bus(arn) else "target",
+        route=_route(arn),
         make=compile_input(target.id, settings),
         parameters=_parameters(target),
         policy=DEFAULT_POLICY if retry is None else _policy(retry),
         dead_letter=(settings.get("DeadLetterConfig") or {}).get("Arn"),
         attributes={"RULE_ARN": rule.arn, "TARGET_ARN": target.arn},
     )
+
+
+def _route(arn: Arn | None) -> str:
+    if arn is not None and is_bus(arn):
+        return FORWARD
+    return DESTINATION if arn is not None and is_destination(arn) else "target"
 
 
 def _policy(retry: Mapping[str, int]) -> RetryPolicy:
@@ -164,6 +179,8 @@ def _policy(retry: Mapping[str, int]) -> RetryPolicy:
 
 def _parameters(target: Target) -> Parameters:
     """The members of the target's API call that do not depend on its payload."""
+    if ":api-destination/" in target.arn:
+        return _http_parameters(target)
     fixed: dict[str, Any] = {}
     group = (target.settings.get("SqsParameters") or {}).get("MessageGroupId")
     if group:
@@ -181,3 +198,37 @@ def _parameters(target: Target) -> Parameters:
         return {**fixed, "PartitionKey": occurrence.event["id"] if key is MISSING else str(key)[:256]}
 
     return with_key
+
+
+def _http_parameters(target: Target) -> Parameters:
+    """HttpParameters: path, headers and query; a value that is a path of the event is replaced by what is there."""
+    given = target.settings.get("HttpParameters") or {}
+    path = [_value(target, text) for text in given.get("PathParameterValues", ())]
+    headers = {name: _value(target, text) for name, text in (given.get("HeaderParameters") or {}).items()}
+    query = {name: _value(target, text) for name, text in (given.get("QueryStringParameters") or {}).items()}
+
+    def parameters(occurrence: Occurrence) -> Mapping[str, Any]:
+        return {
+            "path": [value(occurrence) for value in path],
+            "headers": {name: value(occurrence) for name, value in headers.items()},
+            "query": {name: value(occurrence) for name, value in query.items()},
+        }
+
+    return parameters
+
+
+def _value(target: Target, text: str) -> Callable[[Occurrence], str]:
+    if not text.startswith("$."):
+        return lambda _: text
+    try:
+        path = Path.parse(text)
+    except ValueError as error:
+        raise ValidationError(f"HttpParameters for target {target.id} hold no valid JSON path: {error}.") from None
+
+    def found(occurrence: Occurrence) -> str:
+        value = path.find(occurrence.event)
+        if value is MISSING:
+            return ""
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+    return found

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from fogbank.core.scope import Scope
 from fogbank.services.events._api.archives import ArchiveOperations
+from fogbank.services.events._api.destinations import DestinationOperations
 from fogbank.services.events._api.publishing import ForwardRoute, PublishingOperations
 from fogbank.services.events._api.replays import ReplayOperations
 from fogbank.services.events._api.rules import RuleOperations
 from fogbank.services.events._api.tags import TagOperations
 from fogbank.services.events._api.targets import TargetOperations
+from fogbank.services.events._destinations.route import ROUTE as DESTINATION
+from fogbank.services.events._destinations.route import DestinationRoute
+from fogbank.services.events._destinations.storage import authorizing
 from fogbank.services.events._targets import FORWARD
 from fogbank.services.events.model import BusKey
 from fogbank.services.events.worker import (
@@ -24,7 +28,13 @@ from fogbank.storage.due import DueWorker
 
 
 class Events(
-    TagOperations, RuleOperations, TargetOperations, PublishingOperations, ArchiveOperations, ReplayOperations
+    TagOperations,
+    RuleOperations,
+    TargetOperations,
+    PublishingOperations,
+    ArchiveOperations,
+    ReplayOperations,
+    DestinationOperations,
 ):
     """Amazon EventBridge."""
 
@@ -42,6 +52,9 @@ class Events(
             DueWorker("events-archives", storage, clock, ARCHIVES_TOPIC, reaper.act),
         )
         kit.delivery.route(FORWARD, ForwardRoute(self))
+        route = DestinationRoute(kit.cloud, kit.delivery, clock, storage, self._keeper)
+        kit.delivery.route(DESTINATION, route)
+        kit.delivery.connections = self._keeper
         kit.delivery.listen(self._hears)
 
     def _hears(self, scope: Scope, source: str) -> bool:
@@ -49,6 +62,8 @@ class Events(
         return self._router.hears(BusKey.of(scope, None), source)
 
     async def on_start(self) -> None:
+        for connection in await self.kit.storage.read(authorizing):
+            self._authorize(connection)
         for worker in self._workers:
             await worker.start()
 
@@ -58,5 +73,6 @@ class Events(
 
     async def on_reset(self) -> None:
         self._router.forget()
+        self._keeper.forget()
         for topic in (RULES_TOPIC, REPLAYS_TOPIC, ARCHIVES_TOPIC):
             self.kit.storage.wake(topic)

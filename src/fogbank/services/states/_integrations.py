@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -118,6 +118,14 @@ def text_of(value: Json) -> str:
     return msgspec.json.encode(value).decode()
 
 
+class HttpInvoker(Protocol):
+    """Makes the calls of HTTP tasks."""
+
+    async def invoke(self, parameters: Json) -> str:
+        """Make a call; the result's text. `TaskError` if it fails."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Makes the API calls of one execution's tasks."""
@@ -126,6 +134,8 @@ class Caller:
     ids: Ids
     scope: Scope
     trace: Trace
+    http: HttpInvoker
+    """Who makes the calls of HTTP tasks."""
     origin: tuple[str, ...] = ()
     """The ARNs of the state machine and the execution: events that it puts name them."""
 

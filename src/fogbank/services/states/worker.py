@@ -27,6 +27,7 @@ from fogbank.services.kit import Kit
 from fogbank.services.states import storage as rows
 from fogbank.services.states._alarms import Activities, Alarms
 from fogbank.services.states._children import Children
+from fogbank.services.states._http_tasks import HttpCaller
 from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, Caller, TaskError, is_joinable, text_of
 from fogbank.services.states._language._map_runs import child_arn, processor
 from fogbank.services.states._language._threads import Alarm, Command, Drop, Identity, Perform, Task, TaskKind
@@ -476,10 +477,11 @@ class Runner(Actor):
 
     def _caller(self, run: Run, task: Task) -> Caller:
         """Makes the calls of a task, within the trace of its state."""
+        kit, record = self._kit, run.record
         thread, _ = run.execution.tasks.get(task.id, (None, task))
-        entered = 0 if thread is None or thread.sink.events is None else thread.entered
-        trace = context_of(run.record.seed, run.trace, entered)
-        return Caller(self._kit.cloud, self._kit.ids, run.scope, trace, (run.record.machine, run.record.arn))
+        trace = context_of(record.seed, run.trace, 0 if thread is None else thread.entered)
+        http = HttpCaller(kit.delivery.connections, run.scope.region)
+        return Caller(kit.cloud, kit.ids, run.scope, trace, http, (record.machine, record.arn))
 
     def _failure(self, task: Task, error: TaskError | ApiError) -> Input:
         name, cause = (error.code, error.message) if isinstance(error, ApiError) else (error.error, error.cause)
@@ -509,6 +511,8 @@ class Runner(Actor):
         if plain.startswith("aws-sdk:"):
             _, service, operation = plain.split(":", 2)
             return await caller.sdk(service, operation, task.parameters)
+        if plain == "http:invoke":
+            return await caller.http.invoke(task.parameters)
         family, _, operation = plain.partition(":")
         if family not in OPTIMIZED:
             raise TaskError("States.Runtime", f"Fogbank does not implement the integration {task.resource} yet")

@@ -90,7 +90,7 @@ class MapRunOperations(Frame):
         ]
         execution, run = await self._map_run(arn)
         if all(value is None for value in wanted):
-            raise errors.MissingParameterError(
+            raise errors.ValidationError(
                 "Must specify at least one of the following: maxConcurrency, toleratedFailurePercentage, "
                 "toleratedFailureCount"
             )

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fogbank.core.errors import NotImplementedByFogbank
 from fogbank.services.states import errors
 from fogbank.services.states._api.frame import Frame
+from fogbank.services.states._http_tasks import Exchange, HttpCaller
 from fogbank.services.states._integrations import Caller, TaskError
 from fogbank.services.states._language._threads import Identity, Task, TaskKind
-from fogbank.services.states._language.definition import Kind, State
+from fogbank.services.states._language.definition import Kind, Program, State
 from fogbank.services.states._language.loader import InvalidDefinitionError, load_state, parse_document
 from fogbank.services.states._language.trial import Trial
 from fogbank.services.states._mocks import check_mock
@@ -32,8 +32,6 @@ class TrialOperations(Frame):
     async def test_state(self, call: Call, request: TestStateInputTypeDef) -> Reply:
         """TestState: the state's output, or what it failed with, and what happened inside it."""
         given: Mapping[str, Any] = request
-        if given.get("revealSecrets"):
-            raise NotImplementedByFogbank("Fogbank does not implement the revealSecrets of TestState yet")
         state = _state(given)
         mock = given.get("mock")
         _check(given, state, mock)
@@ -41,9 +39,10 @@ class TrialOperations(Frame):
         if mock is not None:
             _mock(trial, state, mock)
         task = trial.begin()
+        exchange = Exchange()
         if task is not None:
-            await self._perform(call, trial, task)
-        return _shown(trial, given.get("inspectionLevel", "INFO"))
+            await self._perform(call, trial, task, exchange, reveal=bool(given.get("revealSecrets")))
+        return _shown(trial, given.get("inspectionLevel", "INFO"), exchange)
 
     def _trial(self, call: Call, given: Mapping[str, Any], state: State) -> Trial:
         ids = self.kit.ids
@@ -66,20 +65,29 @@ class TrialOperations(Frame):
         config = given.get("stateConfiguration", {})
         trial.tried(config.get("retrierRetryCount", 0))
         trial.failures = config.get("mapIterationFailureCount", 0)
+        data = config.get("mapItemReaderData")
+        if data is not None and state.reader is not None and _reads_json(state):
+            trial.read = _json(data, "mapItemReaderData")
         return trial
 
-    async def _perform(self, call: Call, trial: Trial, task: Task) -> None:
+    async def _perform(self, call: Call, trial: Trial, task: Task, exchange: Exchange, *, reveal: bool) -> None:
         if task.kind is TaskKind.ACTIVITY or task.waits:
             raise errors.ValidationError(
                 f"A mock must be specified when testing a state with the resource {task.resource}"
             )
-        caller = Caller(self.kit.cloud, self.kit.ids, call.scope, call.trace)
+        http = HttpCaller(self.kit.delivery.connections, call.scope.region, exchange, reveal)
+        caller = Caller(self.kit.cloud, self.kit.ids, call.scope, call.trace, http)
         try:
             text = await self._runner.once(task, caller)
         except TaskError as error:
             trial.apply(("fail", self.kit.clock.millis(), task.id, error.error, error.cause))
         else:
             trial.finish_task(task, text)
+
+
+def _reads_json(state: State) -> bool:
+    config = state.reader.get("ReaderConfig", {}) if isinstance(state.reader, dict) else {}
+    return bool(config.get("InputType", "JSON") == "JSON")
 
 
 def _json(text: str, name: str) -> Json:
@@ -122,7 +130,13 @@ def _named(document: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 
 
 def _check(given: Mapping[str, Any], state: State, mock: Mapping[str, Any] | None) -> None:
+    config = given.get("stateConfiguration", {})
+    cause = config.get("errorCausedByState")
+    if cause is not None and not any(_within(branch, cause) for branch in state.branches):
+        raise errors.ValidationError(f"State '{cause}' of errorCausedByState is not found in the state under test")
     if mock is None:
+        if given.get("context") is not None:
+            raise errors.ValidationError("Context can only be specified when a mock is specified")
         if state.kind in _COMPOSITE:
             raise errors.InvalidDefinitionError(
                 "TestState API does not support Map or Parallel states. Supported state types include: [Task, Wait, "
@@ -163,7 +177,14 @@ def _mock(trial: Trial, state: State, mock: Mapping[str, Any]) -> None:
     trial.mocked = mock["result"]
 
 
-def _shown(trial: Trial, level: str) -> Reply:
+def _within(program: Program, name: str) -> bool:
+    """Whether a branch or processor has a state of a name, at any depth."""
+    return name in program.states or any(
+        _within(branch, name) for state in program.states.values() for branch in state.branches
+    )
+
+
+def _shown(trial: Trial, level: str, exchange: Exchange) -> Reply:
     reply: Reply = {
         "status": trial.result_status,
         "output": trial.output,
@@ -175,4 +196,6 @@ def _shown(trial: Trial, level: str) -> Reply:
         reply["inspectionData"] = dict(trial.inspection)
         if trial.details:
             reply["inspectionData"]["errorDetails"] = trial.details
+    if level == "TRACE" and exchange.method:
+        reply["inspectionData"] |= exchange.document
     return reply

@@ -51,6 +51,9 @@ _ERRORS = frozenset(
     )
 )
 
+_STATUS = re.compile(r"States\.Http\.StatusCode\.[1-5]\d\d")
+"""Errors of HTTP tasks."""
+
 
 class Checks:
     """Collects what is wrong with a definition, and reads the fields that many states have."""
@@ -167,7 +170,7 @@ class Checks:
         if "States.ALL" in names and (len(names) > 1 or not last):
             self.wrong("'States.ALL' must appear alone and in the last Retrier or Catcher", f"{at}/ErrorEquals")
         for name in names:
-            if name.startswith("States.") and name not in _ERRORS:
+            if name.startswith("States.") and name not in _ERRORS and not _STATUS.fullmatch(name):
                 self.wrong(f"Unknown error name: {name}", f"{at}/ErrorEquals")
         return tuple(names)
 

@@ -94,7 +94,7 @@ class MapRunSteps(Core):
         """Start a map run, and as many child executions as may run at once."""
         run = self._open_run(thread, join.limit, tolerated)
         join.run = run
-        join.batches = self._batches(thread, join)
+        join.batches = self.batches_of(thread, join)
         join.results = [None] * len(join.batches)
         run.items, run.children = len(join.items), len(join.batches)
         if not join.batches:
@@ -125,7 +125,7 @@ class MapRunSteps(Core):
         run.status, run.stopped, run.under_way = status, self.now, (0, 0)
         self.changed_runs[run.arn] = run
 
-    def _batches(self, thread: Thread, join: Join) -> list[Batch]:
+    def batches_of(self, thread: Thread, join: Join) -> list[Batch]:
         """What each child execution is given."""
         state = thread.state
         if state.batcher is None:

@@ -6,11 +6,12 @@ from typing import Any
 
 from fogbank.services.states._language._data import (
     effective_input,
+    item_list,
     outcome,
     placed,
     selected_input,
 )
-from fogbank.services.states._language._threads import Identity, Perform, Task, Thread
+from fogbank.services.states._language._threads import Identity, Join, Perform, Task, Thread
 from fogbank.services.states._language.definition import Catcher, Kind, Program, State
 from fogbank.services.states._language.failures import TOLERANCE, Failure
 from fogbank.services.states._language.interpreter import Execution
@@ -62,6 +63,8 @@ class Trial(Execution):
             self.inspection["variables"] = text_of(variables)
         self.failures = 0
         """Iterations of a Map that are said to have failed."""
+        self.read: Json = None
+        """What a Map's ItemReader is said to have read."""
         self.mocked: str | None = None
         self.mocked_error: tuple[str | None, str | None] | None = None
 
@@ -111,6 +114,9 @@ class Trial(Execution):
                 self.inspection["toleratedFailureCount"] = state.tolerated_count
             if state.tolerated_percentage is not None:
                 self.inspection["toleratedFailurePercentage"] = state.tolerated_percentage
+            self.guarded(thread, self._inspect_items)
+            if self.result_status != "SUCCEEDED" or self.status != "RUNNING":
+                return
         if self.mocked_error is not None:
             self.fail(thread, Failure(*self.mocked_error))
         elif state.tolerated_count is not None and self.failures > state.tolerated_count:
@@ -118,6 +124,25 @@ class Trial(Execution):
         else:
             result = self.decode(self.mocked or "null")
             self.guarded(thread, lambda: self.leave(thread, *outcome(thread, result), state.next))
+            if self.output == text_of(result):
+                self.output = self.mocked  # what passes unchanged stays as it was written
+
+    def _inspect_items(self) -> None:
+        """What a Map's iterations, or child executions, are given."""
+        thread, state = self.main, self.state
+        if state.items_path is None and state.item_selector is None and state.batcher is None:
+            return
+        data = thread.data if state.jsonata else selected_input(thread)
+        items = self.read if isinstance(self.read, list) else item_list(thread, data)
+        if state.items_path is not None:
+            self.inspection["afterItemsPath"] = text_of(items)
+        join = Join(thread, 0, [], items, selected=data)
+        if state.item_selector is not None:
+            selected = [self.item_input(join, index) for index in range(len(items))]
+            self.inspection["afterItemSelector"] = text_of(selected)
+        if state.batcher is not None:
+            found = [batch.data for batch in self.batches_of(thread, join)]
+            self.inspection["afterItemBatcher"] = text_of(found)
 
     def _inspect_input(self) -> None:
         thread = self.main
