@@ -20,6 +20,7 @@ from fogbank.core.http import HttpLimits, HttpServer
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
 from fogbank.gateway import Gateway
+from fogbank.gateway.traces import TracePages
 from fogbank.services.cloudformation import CloudFormation
 from fogbank.templates.engine import Engine
 
@@ -51,7 +52,10 @@ class Server(Actor):
                 local_files=self.config.auth is Auth.LOCAL,
                 implements=self.cloud.implements,
             )
-        self.gateway = Gateway(self.cloud, self.config, self.clock, ids, credentials=self.cloud, admin=self)
+        traces = TracePages(self.cloud.telemetry, self.cloud.graph, self.clock)
+        self.gateway = Gateway(
+            self.cloud, self.config, self.clock, ids, credentials=self.cloud, admin=self, traces=traces
+        )
         self.http = HttpServer(self.gateway.handle, self.clock, HttpLimits.of(self.config))
 
     async def on_start(self) -> None:

@@ -32,6 +32,7 @@ from fogbank.services.kit import Handler, Kit, Service
 from fogbank.storage import Blobs, Migrations, SqliteStorage, Storage
 from fogbank.storage.engine import StorageBusyError
 from fogbank.telemetry import Telemetry
+from fogbank.telemetry.graph import Graph
 from fogbank.telemetry.metrics import Metrics
 from fogbank.telemetry.usage import Usage
 
@@ -74,6 +75,7 @@ class LocalCloud(Actor):
         self._recorder = Recorder(self.telemetry, clock)
         self.usage = Usage(self.telemetry, clock)
         self.telemetry.observe(SpanMeter(self.usage))
+        self.graph = Graph(self.telemetry, clock, ids.hex(8))
         self.delivery = Delivery(storage, clock, ids, self.telemetry)
         self.runtime = Runtime(config, clock, ids, self.telemetry)
         self.metrics = Metrics(clock)

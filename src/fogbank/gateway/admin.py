@@ -6,6 +6,7 @@ POST /_fogbank/reset        empty everything                        (only with -
 POST /_fogbank/clock        {"seconds": 3600} moves time forward    (only with --auth local)
 GET  /_fogbank/clock        what time it is
 GET  /_fogbank/usage        what was used, in the units that AWS bills; ?since= (clock seconds) &traces= (how many)
+GET  /_fogbank/traces       traces; /_fogbank/traces/ID one of them, /_fogbank/map the service graph: see `traces.py`
 GET  /_fogbank/<service>/…  a file that a reply pointed to (a function's code)
 """
 
@@ -22,6 +23,8 @@ from fogbank import __version__
 from fogbank.core.config import Auth, Config
 from fogbank.core.downloads import Downloads, Uploads
 from fogbank.core.http import HttpRequest, HttpResponse
+from fogbank.gateway.answers import answer, problem
+from fogbank.gateway.traces import TRACE_PATHS, TracePages
 
 FARTHEST = 100 * 366 * 86_400.0
 """Seconds that the clock may be moved at once: a hundred years."""
@@ -54,7 +57,10 @@ class Admin(Protocol):
 class AdminPages:
     """Answers the server's own paths."""
 
-    def __init__(self, admin: Admin, config: Config, downloads: Downloads | None = None) -> None:
+    def __init__(
+        self, admin: Admin, config: Config, downloads: Downloads | None = None, traces: TracePages | None = None
+    ) -> None:
+        self._traces = traces
         self._admin = admin
         self._downloads = downloads
         self._local = config.auth is Auth.LOCAL
@@ -79,6 +85,8 @@ class AdminPages:
                 return problem(403, f"POST {request.path} is allowed with --auth local only")
             case _, "/_fogbank/health" | "/_localstack/health" | "/_fogbank/reset" | "/_fogbank/clock":
                 return problem(405, f"{request.method} is not allowed here")
+            case "GET", path if self._traces is not None and self._local and path.startswith(TRACE_PATHS):
+                return await self._traces.handle(path, request.query)
             case "GET", path:
                 return await self._download(path)
             case "PUT", path:
@@ -123,16 +131,6 @@ class AdminPages:
         if not math.isfinite(seconds) or not 0 <= seconds <= FARTHEST:
             return problem(400, f"the clock moves forward by 0 to {FARTHEST:.0f} seconds, got {seconds}")
         return answer(200, {"time": await self._admin.advance(float(seconds))})
-
-
-def answer(status: int, document: Mapping[str, Any]) -> HttpResponse:
-    """A JSON document."""
-    return HttpResponse(status, (("content-type", "application/json"),), msgspec.json.encode(document))
-
-
-def problem(status: int, message: str) -> HttpResponse:
-    """What is wrong with a request to one of the server's own paths."""
-    return answer(status, {"message": message})
 
 
 WELCOME = f"""Fogbank {__version__} is running.

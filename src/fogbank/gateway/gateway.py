@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fogbank.core.ids import Ids
     from fogbank.core.scope import Scope
     from fogbank.gateway.recognise import CredentialScope, Recognised
+    from fogbank.gateway.traces import TracePages
 
 _log = logging.getLogger("fogbank.gateway")
 
@@ -52,6 +53,7 @@ class Gateway:
         *,
         credentials: CredentialSource,
         admin: Admin,
+        traces: TracePages | None = None,
     ) -> None:
         self._cloud = cloud
         self._config = config
@@ -59,7 +61,7 @@ class Gateway:
         self._verify = config.auth is Auth.VERIFY
         self._recogniser = Recogniser()
         self._authenticator = Authenticator(config, clock, credentials)
-        self._admin = AdminPages(admin, config, cloud if isinstance(cloud, Downloads) else None)
+        self._admin = AdminPages(admin, config, cloud if isinstance(cloud, Downloads) else None, traces)
         self._hosts = (
             Hosts(cloud, self._recogniser, self._authenticator, ids, verify=self._verify)
             if isinstance(cloud, Sites)

@@ -64,6 +64,8 @@ class Telemetry(Actor):
         self._pruned_at = self._flushed_at
         self.measures: dict[tuple[str, str], Measure] = {}
         """What the span of an API request gets as attributes, by service and operation."""
+        self.begun: Callable[[str, str, str], None] = _unheard
+        """Is told of long spans when they begin: id, parent, node (`lambda/orders`)."""
         self._observers: list[Observer] = []
         self._after_flush: list[Callable[[], Awaitable[None]]] = []
         self._after_reset: list[Callable[[], None]] = []
@@ -223,6 +225,10 @@ class Telemetry(Actor):
             await self._storage.reset()
         for callback in self._after_reset:
             callback()
+
+
+def _unheard(span: str, parent: str, node: str) -> None:
+    """Nobody wants to know of beginnings."""
 
 
 def _size(storage: SqliteStorage) -> int:

@@ -53,6 +53,9 @@ class Recorder:
         self._repeats: dict[int, int] = {}
         """How often it was tried again: each time is billed as a transition."""
         self._recalling = False
+        if self._telemetry.on:
+            machine = record.machine.rpartition(":")[2]
+            self._telemetry.begun(span_id(record.seed, 0), trace.parent, f"stepfunctions/{machine}")
 
     def follow(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Take events that are safe."""
@@ -72,6 +75,9 @@ class Recorder:
             if kind.endswith("StateEntered"):
                 self._open[number] = (_details(event)["name"], kind.removesuffix("StateEntered"), event["timestamp"])
                 self._before[number] = number
+                if self._telemetry.on:
+                    seed = self._record.seed
+                    self._telemetry.begun(span_id(seed, number), span_id(seed, 0), "")
                 if len(self._open) > _MAX_OPEN:
                     self._open.clear()
                 continue
