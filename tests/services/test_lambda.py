@@ -184,7 +184,6 @@ def test_runtime_and_handler_are_needed(lam: Any) -> None:
     [
         {"Runtime": "java21"},
         {"PackageType": "Image", "Code": {"ImageUri": "x"}},
-        {"SnapStart": {"ApplyOn": "PublishedVersions"}},
         {
             "FileSystemConfigs": [
                 {
@@ -200,22 +199,8 @@ def test_what_fogbank_lacks_is_refused_by_name(lam: Any, change: dict[str, Any])
         create(lam, **change)
 
 
-def test_features_that_come_later_are_refused_and_read_as_absent(lam: Any) -> None:
+def test_features_that_come_later_are_read_as_absent(lam: Any) -> None:
     create(lam, Publish=True)
-    later: tuple[Callable[[], Any], ...] = (
-        lambda: lam.put_provisioned_concurrency_config(
-            FunctionName="f", Qualifier="1", ProvisionedConcurrentExecutions=1
-        ),
-    )
-    for call in later:
-        with pytest.raises(ClientError, match="Fogbank does not implement"):
-            call()
-    refused(
-        "ProvisionedConcurrencyConfigNotFoundException",
-        lam.get_provisioned_concurrency_config,
-        FunctionName="f",
-        Qualifier="1",
-    )
     assert lam.list_function_url_configs(FunctionName="f")["FunctionUrlConfigs"] == []
     assert "CodeSigningConfigArn" not in lam.get_function_code_signing_config(FunctionName="f")
 

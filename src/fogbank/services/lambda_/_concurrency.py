@@ -18,7 +18,10 @@ MIN_UNRESERVED = 100
 
 @dataclass(slots=True)
 class AccountLoad:
-    """What runs in an account and region without a reservation, and the sum of the reservations (`None`: unknown)."""
+    """What runs in an account and region of the concurrency that nobody has for himself.
+
+    `reserved` is the sum of what is reserved or provisioned (`None`: unknown).
+    """
 
     running: int = 0
     reserved: int | None = None
@@ -30,6 +33,10 @@ class FunctionLoad:
 
     account: AccountLoad
     running: int = 0
+    provisioned: int = 0
+    """Events that run in provisioned concurrency, and take nothing of what the account has beside it."""
+    spilled: int = 0
+    """Events under way that are past it, or for which there is none."""
 
 
 class Concurrency:
@@ -59,23 +66,31 @@ class Concurrency:
         _, _, reserved = await self._storage.read(lambda tx: rows.usage(tx, scope))
         self._accounts.setdefault(scope, AccountLoad()).reserved = reserved
 
-    def enter(self, load: FunctionLoad, reserved: int | None) -> None:
-        """Take a place for one event; `TooManyRequestsError` if there is none."""
+    def enter(self, load: FunctionLoad, reserved: int | None) -> bool:
+        """Take a place for one event; `TooManyRequestsError` if there is none.
+
+        Whether it is one of those that the account's functions share; `leave` is to be told.
+        """
+        shared = False
         if reserved is not None:
             if load.running >= reserved:
                 raise TooManyRequestsError(ThrottleReason.FUNCTION)
-        else:
+        elif load.running - load.spilled >= load.provisioned:
             account = load.account
             if account.running >= self.limit - (account.reserved or 0):
                 raise TooManyRequestsError(ThrottleReason.ACCOUNT)
             account.running += 1
+            load.spilled += 1
+            shared = True
         load.running += 1
+        return shared
 
     @staticmethod
-    def leave(load: FunctionLoad, reserved: int | None) -> None:
+    def leave(load: FunctionLoad, *, shared: bool) -> None:
         """Give the place back."""
         load.running -= 1
-        if reserved is None:
+        if shared:
+            load.spilled -= 1
             load.account.running -= 1
 
     def changed(self, tx: Tx, scope: Scope) -> None:
@@ -91,4 +106,4 @@ class Concurrency:
         """Forget the reservations, and functions of which nothing runs."""
         for account in self._accounts.values():
             account.reserved = None
-        self._functions = {key: load for key, load in self._functions.items() if load.running}
+        self._functions = {key: load for key, load in self._functions.items() if load.running or load.provisioned}

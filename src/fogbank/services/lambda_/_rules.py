@@ -17,6 +17,7 @@ from fogbank.core.errors import NotImplementedByFogbank, ValidationError
 from fogbank.runtime import RESERVED
 from fogbank.services.lambda_._names import MAX_NAME
 from fogbank.services.lambda_.errors import InvalidParameterValueError
+from fogbank.services.lambda_.model import snap_start
 
 MAX_ENVIRONMENT = 4096
 MAX_LAYERS = 5
@@ -93,8 +94,6 @@ def settings(request: Mapping[str, Any], *, creating: bool) -> dict[str, Any]:
             raise NotImplementedByFogbank(f"Fogbank does not implement the {name} of a function yet")
     if request.get("PackageType") == "Image":
         raise NotImplementedByFogbank("Fogbank does not run container images (PackageType Image) yet; use Zip")
-    if request.get("SnapStart", {}).get("ApplyOn", "None") != "None":
-        raise NotImplementedByFogbank("Fogbank does not implement SnapStart yet")
     if creating and not (request.get("Runtime") and request.get("Handler")):
         raise InvalidParameterValueError(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
@@ -116,6 +115,8 @@ def settings(request: Mapping[str, Any], *, creating: bool) -> dict[str, Any]:
     for name in ("Architectures", "EphemeralStorage"):
         if name in request:
             kept[name] = request[name]
+    if "SnapStart" in request:
+        kept["SnapStart"] = request["SnapStart"] if snap_start(request) else None
     return kept
 
 

@@ -10,7 +10,7 @@ import msgspec
 from fogbank.core.errors import ApiError, OverloadedError
 from fogbank.core.trace import Trace
 from fogbank.delivery import Attempt, Failure, Message, PermanentError, RetryPolicy, Route
-from fogbank.runtime import EnvironmentLimitError, Event, Outcome, RuntimeUnavailableError, StartError
+from fogbank.runtime import EnvironmentLimitError, Event, Outcome, RestoreError, RuntimeUnavailableError, StartError
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._async import (
     Again,
@@ -28,9 +28,14 @@ from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
     InvalidParameterValueError,
+    SnapStartError,
+    SnapStartNotReadyError,
+    SnapStartTimeoutError,
     ThrottleReason,
     TooManyRequestsError,
+    not_now,
 )
+from fogbank.services.lambda_.model import VersionState
 from fogbank.storage import Tx
 
 if TYPE_CHECKING:
@@ -57,17 +62,21 @@ class Runner:
         load, reserved = target.load, target.reserved
         if reserved is None and load.account.reserved is None:
             await self._concurrency.learn(target.version.scope)
-        self._concurrency.enter(load, reserved)
+        if target.state is not VersionState.ACTIVE:
+            raise SnapStartNotReadyError if target.state is VersionState.PENDING else not_now(target.state)
+        shared = self._concurrency.enter(load, reserved)
         try:
             return await self._runtime.invoke(target.version, event)
         except EnvironmentLimitError:
             raise TooManyRequestsError(ThrottleReason.ACCOUNT) from None
         except RuntimeUnavailableError as error:
             raise InvalidParameterValueError(str(error)) from error
+        except RestoreError as error:
+            raise (SnapStartTimeoutError if error.late else SnapStartError)(str(error)) from error
         except StartError as error:
             raise OverloadedError(str(error)) from error
         finally:
-            self._concurrency.leave(load, reserved)
+            self._concurrency.leave(load, shared=shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +132,7 @@ class AsyncRoute(Route):
         )
         try:
             outcome = await self._runner.run(target, event)
-        except (TooManyRequestsError, OverloadedError):
+        except (TooManyRequestsError, OverloadedError, SnapStartNotReadyError):
             return Tried(throttled=True, executed=target.executed)
         except ApiError as error:
             payload = msgspec.json.encode({"errorType": error.code, "errorMessage": error.message})

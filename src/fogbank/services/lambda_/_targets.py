@@ -23,6 +23,7 @@ from fogbank.services.lambda_.model import (
     Alias,
     Function,
     Version,
+    VersionState,
     logging_config,
 )
 from fogbank.storage import Storage, Tx
@@ -41,6 +42,7 @@ class Target:
     """The function's ARN, without qualifier."""
     load: FunctionLoad
     reserved: int | None
+    state: VersionState = VersionState.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Targets:
             arn=version.ref.arn,
             load=self._concurrency.load(version.ref.scope, version.ref.name),
             reserved=function.reserved,
+            state=version.state,
         )
 
     def changed(self, tx: Tx, ref: FunctionRef) -> None:
@@ -164,4 +167,5 @@ def runnable(version: Version, task: Path, layers: Path | None) -> FunctionVersi
         ephemeral=config.get("EphemeralStorage", {}).get("Size", DEFAULT_EPHEMERAL),
         environment=config.get("Environment", {}),
         traced=config.get("TracingConfig", {}).get("Mode") == "Active",
+        snap_start=version.snap_start,
     )

@@ -11,6 +11,7 @@ from fogbank.services.lambda_._api.base import CODE_PATH
 from fogbank.services.lambda_._api.layers import Layers
 from fogbank.services.lambda_._api.mappings import Mappings
 from fogbank.services.lambda_._api.permissions import Permissions
+from fogbank.services.lambda_._api.provisioned import Provisioning
 from fogbank.services.lambda_._api.readings import Readings
 from fogbank.services.lambda_._api.urls import Urls
 from fogbank.services.lambda_._api.visits import Visits
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fogbank.services.kit import Kit
 
 
-class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Readings):
+class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Provisioning, Readings):
     """Functions, their versions and aliases, invocation, layers, policies and event source mappings."""
 
     def __init__(self, kit: Kit) -> None:
@@ -56,10 +57,14 @@ class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Readings):
             self._pollers.apply(mapping)
         for runtime in await self.kit.storage.read(rows.runtimes):
             self._prepare(runtime)
+        await self._snapshots.start()
+        await self._provisioner.start()
 
     async def on_stop(self) -> None:
         """Finish the batches under way and the environments' last events, then write what they said."""
         await self._pollers.stop()
+        await self._snapshots.stop()
+        await self._provisioner.stop()
         await self.kit.runtime.finish()
         await self._logs.stop()
 
@@ -73,5 +78,6 @@ class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Readings):
     async def on_reset(self) -> None:
         """Forget everything: the tables are empty."""
         self._targets.forget_all()
+        self._provisioner.forget()
         self._concurrency.forget()
         self._sessions.forget()

@@ -11,6 +11,9 @@ LambdaError                          every one carries `Type`: `User`, or `Servi
 ├── ResourceConflictError            it exists already, or is in use
 ├── PreconditionFailedError          the revision is not the latest
 ├── PolicyLengthExceededError
+├── SnapStartError                   an after-restore hook failed
+├── SnapStartTimeoutError            a restore took too long
+├── SnapStartNotReadyError           the snapshot has not been taken yet
 └── TooManyRequestsError             throttled, with the reason
 """
 
@@ -116,10 +119,42 @@ class PreconditionFailedError(LambdaError):
         )
 
 
+def not_now(state: str) -> ResourceConflictError:
+    """The version is in a state that allows nothing of the kind."""
+    return ResourceConflictError(
+        f"The operation cannot be performed at this time. The function is currently in the following state: {state}"
+    )
+
+
 class PolicyLengthExceededError(LambdaError):
     """A resource policy of more than 20 KB."""
 
     code = "PolicyLengthExceededException"
+
+
+class SnapStartError(LambdaError):
+    """An environment could not be restored: an after-restore hook failed."""
+
+    code = "SnapStartException"
+
+
+class SnapStartTimeoutError(LambdaError):
+    """A restore took too long."""
+
+    code = "SnapStartTimeoutException"
+    status = 408
+
+
+class SnapStartNotReadyError(LambdaError):
+    """The snapshot has not been taken yet."""
+
+    code = "SnapStartNotReadyException"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Lambda is initializing your function. You can invoke the function when the function state becomes Active."
+        )
 
 
 class ThrottleReason(StrEnum):

@@ -5,7 +5,8 @@ A function's life, as its clients see it:
     CreateFunction ──▶ Pending ──▶ Active ──UpdateFunction*──▶ Active (LastUpdateStatus InProgress ──▶ Successful)
 
 Fogbank has done all of the work when it answers, so the state that the next Get shows is the one on the right. The
-answers of the operations themselves show the one on the left, as AWS's do.
+answers of the operations themselves show the one on the left, as AWS's do. A version with SnapStart is Pending until
+its snapshot has been taken, or Failed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from fogbank.core.scope import Scope
@@ -30,6 +32,26 @@ _UPDATING = {
     "LastUpdateStatusReason": "The function is being created.",
     "LastUpdateStatusReasonCode": "Creating",
 }
+
+
+_INIT_FAILED = "An error occurred during function initialization."
+_FAILED = {
+    "StateReason": _INIT_FAILED,
+    "StateReasonCode": "FunctionError",
+    "LastUpdateStatus": "Failed",
+    "LastUpdateStatusReason": _INIT_FAILED,
+    "LastUpdateStatusReasonCode": "FunctionError",
+}
+SNAPSHOT = "Snapshot"
+"""Where a version's configuration keeps how far its snapshot has come, beside what its creator set."""
+
+
+class VersionState(StrEnum):
+    """Whether a version can be invoked."""
+
+    PENDING = "Pending"
+    ACTIVE = "Active"
+    FAILED = "Failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +90,16 @@ class Version:
     def qualified_arn(self) -> str:
         """The ARN with the version."""
         return f"{self.ref.arn}:{self.text}"
+
+    @property
+    def snap_start(self) -> bool:
+        """Whether its environments are restored from a snapshot: of published versions, if the function asks for it."""
+        return self.number > 0 and snap_start(self.config)
+
+    @property
+    def state(self) -> VersionState:
+        """Whether it can be invoked."""
+        return VersionState(self.config.get(SNAPSHOT, {}).get("State", "Active"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +175,35 @@ def modified_text(millis: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis % 1000:03d}+0000"
 
 
+def snap_start(config: Configuration) -> bool:
+    """Whether a configuration asks for snapshots of published versions."""
+    return bool(config.get("SnapStart", {}).get("ApplyOn", "None") != "None")
+
+
+def published(config: Configuration) -> Configuration:
+    """A configuration as that of a new version."""
+    return {**config, SNAPSHOT: {"State": VersionState.PENDING.value}} if snap_start(config) else config
+
+
 def render(version: Version, *, arn: str | None = None) -> dict[str, Any]:
-    """FunctionConfiguration of a version at rest, as Get shows it. `arn` is the one that was asked for."""
-    return {
+    """FunctionConfiguration of a version as Get shows it. `arn` is the one that was asked for."""
+    shown = {
         **_rendered_config(version),
         "FunctionArn": arn or (version.qualified_arn if version.number else version.ref.arn),
-        "State": "Active",
+        "State": version.state.value,
         "LastUpdateStatus": "Successful",
         "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version_arn(version)},
     }
+    if version.state is VersionState.PENDING:
+        del shown["LastUpdateStatus"]
+        return shown | _CREATING
+    return shown | _FAILED if version.state is VersionState.FAILED else shown
 
 
 def render_pending(version: Version, *, arn: str, revision: str) -> dict[str, Any]:
     """The same as the answer of an operation that makes a version: it is on its way, at a revision of its own."""
     shown = {**render(version, arn=arn), "State": "Pending", **_CREATING, "RevisionId": revision}
-    del shown["LastUpdateStatus"]
+    shown.pop("LastUpdateStatus", None)
     return shown
 
 
@@ -193,7 +239,10 @@ def _rendered_config(version: Version) -> dict[str, Any]:
         "PackageType": "Zip",
         "Architectures": config.get("Architectures", ["x86_64"]),
         "EphemeralStorage": {"Size": config.get("EphemeralStorage", {}).get("Size", DEFAULT_EPHEMERAL)},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": {
+            "ApplyOn": config.get("SnapStart", {}).get("ApplyOn", "None"),
+            "OptimizationStatus": "On" if version.snap_start else "Off",
+        },
         "LoggingConfig": logging_config(version.ref.name, config),
     }
     if "Environment" in config:

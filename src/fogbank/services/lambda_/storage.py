@@ -51,7 +51,11 @@ CODE = "SELECT digest, config FROM lambda_versions"
 LAYER_CODE = "SELECT digest FROM lambda_layers WHERE deleted = 0"
 USAGE = "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM lambda_versions WHERE account = $1 AND region = $2"
 COUNT = "SELECT COUNT(*) FROM lambda_functions WHERE account = $1 AND region = $2"
-RESERVED = "SELECT COALESCE(SUM(reserved), 0) FROM lambda_functions WHERE account = $1 AND region = $2"
+RESERVED = """
+SELECT COALESCE(SUM(COALESCE(f.reserved, (SELECT SUM(p.requested) FROM lambda_provisioned AS p
+    WHERE p.account = f.account AND p.region = f.region AND p.name = f.name), 0)), 0)
+FROM lambda_functions AS f WHERE f.account = $1 AND f.region = $2
+"""
 _ALIAS = "alias, version, description, weights, revision"
 FIND_ALIAS = f"SELECT {_ALIAS} FROM lambda_aliases WHERE {_KEY} AND alias = $4"  # noqa: S608
 LIST_ALIASES = f"SELECT {_ALIAS} FROM lambda_aliases WHERE {_KEY} AND alias > $4 ORDER BY alias LIMIT $5"  # noqa: S608
@@ -214,7 +218,7 @@ async def put_function(tx: Tx, function: Function) -> None:
 
 async def delete_function(tx: Tx, ref: FunctionRef) -> None:
     """Remove a function with all that belongs to it; mappings stay, as on AWS."""
-    for table in ("functions", "versions", "aliases", "policies", "async_settings", "urls"):
+    for table in ("functions", "versions", "aliases", "policies", "async_settings", "urls", "provisioned"):
         await tx.execute(f"DELETE FROM lambda_{table} WHERE {_KEY}", *_key(ref))  # noqa: S608
 
 
@@ -273,7 +277,7 @@ async def delete_version(tx: Tx, ref: FunctionRef, number: int) -> int:
 
 
 async def usage(tx: Tx, scope: Scope) -> tuple[int, int, int]:
-    """Functions, bytes of code, and reserved concurrency of an account in a region."""
+    """Functions, bytes of code, and the concurrency that is reserved or provisioned, of an account in a region."""
     functions = await tx.fetch_one(COUNT, scope.account, scope.region)
     code = await tx.fetch_one(USAGE, scope.account, scope.region)
     reserved = await tx.fetch_one(RESERVED, scope.account, scope.region)

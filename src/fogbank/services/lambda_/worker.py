@@ -29,7 +29,7 @@ from fogbank.services.lambda_ import _sqs_events
 from fogbank.services.lambda_._polling import PRINCIPAL, SourcePoller
 from fogbank.services.lambda_._sqs_events import Received
 from fogbank.services.lambda_._stream_poller import StreamPoller
-from fogbank.services.lambda_.errors import LambdaError, TooManyRequestsError
+from fogbank.services.lambda_.errors import LambdaError, SnapStartNotReadyError, TooManyRequestsError
 
 if TYPE_CHECKING:
     from fogbank.services.kit import Kit
@@ -202,7 +202,7 @@ class Poller(SourcePoller):
             target = resolution.pick(self._kit.ids.fraction())
             try:
                 return await self._runner.run(target, event)
-            except TooManyRequestsError:
+            except (TooManyRequestsError, SnapStartNotReadyError):
                 self._limit = max(1, min(self._limit, len(self._batches)) - 1)
                 if self._kit.clock.time() + delay > until or not self.running:
                     return None

@@ -214,6 +214,7 @@ class Version(ResourceType):
         if not arn.endswith(f":{version}"):
             arn = f"{arn}:{version}"
         function = {"FunctionName": work.properties["FunctionName"], "Qualifier": version}
+        await self._active(work, function, arn)
         policy = work.properties.get("RuntimePolicy")
         if policy is not None and self.differs(work, "RuntimePolicy"):
             await work.call("PutRuntimeManagementConfig", {**function, **policy})
@@ -221,6 +222,20 @@ class Version(ResourceType):
         if provisioned is not None:
             await provision(work, function, provisioned)
         return Standing(arn, {"FunctionArn": arn, "Version": version})
+
+    async def _active(self, work: Work, function: Mapping[str, Any], arn: str) -> None:
+        """With SnapStart a version is ready when its init code has run."""
+
+        async def ready() -> bool:
+            state = await work.call("GetFunctionConfiguration", function)
+            if state.get("State") == "Failed":
+                raise NotStabilizedError(
+                    f"Resource of type '{self.type}' with identifier '{arn}' did not stabilize. "
+                    f"Status Reason is {state.get('StateReason')}"
+                )
+            return state.get("State") != "Pending"
+
+        await work.until(ready)
 
     async def remove(self, work: Work) -> None:
         if not work.physical_id:
@@ -236,7 +251,9 @@ async def provision(work: Work, function: Mapping[str, Any], wanted: Mapping[str
     async def ready() -> bool:
         reply = await work.call("GetProvisionedConcurrencyConfig", function)
         if reply.get("Status") == "FAILED":
-            raise NotStabilizedError(f"provisioned concurrency failed: {reply.get('StatusReason')}")
+            raise NotStabilizedError(
+                f"Provisioned Concurrency configuration failed to be applied. Reason: {reply.get('StatusReason')}."
+            )
         return reply.get("Status") == "READY"
 
     await work.until(ready)

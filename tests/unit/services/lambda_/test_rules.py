@@ -11,12 +11,15 @@ from fogbank.core.errors import ApiError, NotImplementedByFogbank
 from fogbank.core.scope import Scope
 from fogbank.services.lambda_ import _policy, _rules
 from fogbank.services.lambda_._concurrency import AccountLoad, Concurrency, FunctionLoad
+from fogbank.services.lambda_._names import FunctionRef
+from fogbank.services.lambda_._warm.model import shares
 from fogbank.services.lambda_.errors import (
     InvalidParameterValueError,
     PolicyLengthExceededError,
     ResourceConflictError,
     TooManyRequestsError,
 )
+from fogbank.services.lambda_.model import Alias
 
 GOOD = {"Runtime": "python3.13", "Handler": "a.b", "Role": "r"}
 
@@ -67,7 +70,6 @@ def test_runtimes_that_come_later(runtime: str) -> None:
         {"CodeSigningConfigArn": "arn"},
         {"DurableConfig": {"ExecutionTimeout": 1}},
         {"PublishTo": "LATEST_PUBLISHED"},
-        {"SnapStart": {"ApplyOn": "PublishedVersions"}},
         {"PackageType": "Image"},
     ],
 )
@@ -92,7 +94,8 @@ def test_settings_that_cannot_be(change: dict[str, Any]) -> None:
 
 
 def test_snapstart_none_is_no_setting() -> None:
-    assert "SnapStart" not in _rules.settings({**GOOD, "SnapStart": {"ApplyOn": "None"}}, creating=True)
+    given = _rules.settings({**GOOD, "SnapStart": {"ApplyOn": "None"}}, creating=True)
+    assert "SnapStart" not in _rules.merge({"SnapStart": {"ApplyOn": "PublishedVersions"}}, given)
 
 
 def statement(**more: Any) -> _policy.Statement:
@@ -154,10 +157,40 @@ def test_a_reservation_bounds_a_function_and_leaves_the_rest_to_the_others() -> 
     with pytest.raises(TooManyRequestsError) as raised:
         counts.enter(other, None)
     assert raised.value.members["Reason"] == "ConcurrentInvocationLimitExceeded"
-    counts.leave(one, 4)
-    counts.enter(one, 4)
-    counts.leave(other, None)
-    counts.enter(other, None)
+    counts.leave(one, shared=False)
+    assert not counts.enter(one, 4)
+    counts.leave(other, shared=True)
+    assert counts.enter(other, None)
+
+
+def test_provisioned_concurrency_is_a_functions_own_and_the_rest_spills_over() -> None:
+    counts = concurrency()
+    account = AccountLoad(reserved=8)
+    load = FunctionLoad(account, provisioned=8)
+    shared = [counts.enter(load, None) for _ in range(10)]
+    assert shared == [False] * 8 + [True] * 2
+    with pytest.raises(TooManyRequestsError) as raised:
+        counts.enter(load, None)
+    assert raised.value.members["Reason"] == "ConcurrentInvocationLimitExceeded"
+    counts.leave(load, shared=False)
+    assert not counts.enter(load, None), "a place of its own became free"
+    counts.leave(load, shared=True)
+    assert counts.enter(load, None)
+    for one in shared:
+        counts.leave(load, shared=one)
+    assert (load.running, load.spilled, account.running) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "weight", "expected"),
+    [(10, 0.25, {"2": 2, "1": 8}), (1, 0.5, {"2": 0, "1": 1}), (3, 1.0, {"2": 3, "1": 0})],
+)
+def test_an_alias_divides_what_is_provisioned_by_its_weights(
+    count: int, weight: float, expected: dict[str, int]
+) -> None:
+    ref = FunctionRef(Scope(), "f")
+    assert shares(Alias(ref, "live", "1", "", {"2": weight}, "r"), "live", count) == expected
+    assert shares(None, "7", count) == {"7": count}
 
 
 def test_a_function_has_one_load() -> None:

@@ -18,13 +18,16 @@ from fogbank.services.lambda_._api.base import (
     next_marker,
 )
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_unqualified
+from fogbank.services.lambda_._warm import storage as warm_rows
+from fogbank.services.lambda_._warm.model import check_moved
 from fogbank.services.lambda_.errors import (
     InvalidParameterValueError,
     ResourceConflictError,
     ResourceNotFoundError,
     UntypedParameterError,
+    not_now,
 )
-from fogbank.services.lambda_.model import Alias
+from fogbank.services.lambda_.model import Alias, VersionState
 from fogbank.storage import Tx
 
 if TYPE_CHECKING:
@@ -86,6 +89,10 @@ class Aliases(LambdaBase):
                 revision=self.kit.ids.uuid(),
             )
             await _check_versions(tx, changed)
+            known = await warm_rows.provisioned(tx, ref)
+            if alias.name in known:
+                check_moved(changed, known)
+                self._provisioner.changed(tx, ref)
             await rows.put_alias(tx, changed)
             self._targets.changed(tx, ref)
             return changed
@@ -124,6 +131,9 @@ class Aliases(LambdaBase):
         async def body(tx: Tx) -> None:
             await need_function(tx, ref)
             await rows.delete_alias(tx, ref, request["Name"])
+            if await warm_rows.delete_provisioned(tx, ref, request["Name"]):
+                self._concurrency.changed(tx, ref.scope)
+                self._provisioner.changed(tx, ref)
             self._targets.changed(tx, ref)
 
         await self.kit.storage.transact(body)
@@ -146,4 +156,6 @@ def _weights(given: Mapping[str, Any], version: str) -> dict[str, float]:
 
 async def _check_versions(tx: Tx, alias: Alias) -> None:
     for version in (alias.version, *alias.weights):
-        await need_version(tx, FunctionRef(alias.ref.scope, alias.ref.name, version))
+        found = await need_version(tx, FunctionRef(alias.ref.scope, alias.ref.name, version))
+        if found.state is VersionState.FAILED:
+            raise not_now(found.state)

@@ -22,6 +22,8 @@ from fogbank.services.lambda_._names import (
     version_number,
 )
 from fogbank.services.lambda_._targets import Targets
+from fogbank.services.lambda_._warm.provisioner import Provisioner
+from fogbank.services.lambda_._warm.snapshots import SnapshotTaker
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
     InvalidParameterValueError,
@@ -55,6 +57,8 @@ class LambdaBase(Service):
         self._concurrency = Concurrency(kit.storage, kit.config.max_environments)
         self._targets = Targets(kit.storage, self._code, self._concurrency)
         self._logs = LogBuffer(kit.cloud, kit.clock)
+        self._snapshots = SnapshotTaker(kit, self._targets)
+        self._provisioner = Provisioner(kit, self._targets, self._concurrency)
 
     def _location(self, code: Code) -> str:
         """The URL of a package."""

@@ -31,6 +31,8 @@ from fogbank.services.lambda_._names import (
     version_number,
 )
 from fogbank.services.lambda_._targets import key_of
+from fogbank.services.lambda_._warm import storage as warm_rows
+from fogbank.services.lambda_._warm.model import check_snap_start
 from fogbank.services.lambda_.errors import (
     AccessDeniedError,
     FunctionNotFoundError,
@@ -38,9 +40,12 @@ from fogbank.services.lambda_.errors import (
     ResourceConflictError,
 )
 from fogbank.services.lambda_.model import (
+    SNAPSHOT,
     Code,
     Function,
     Version,
+    VersionState,
+    published,
     render,
     render_listed,
     render_pending,
@@ -80,11 +85,12 @@ class Functions(LambdaBase):
         config = _rules.merge({}, _rules.settings(given, creating=True))
         tags = request.get("Tags", {})
         _rules.check_tags(tags, by_service=bool(call.principal.service))
+        check_snap_start(config)
         await self._check_runtime(config["Runtime"])
         code = await self._store(call, given["Code"])
         now = self.kit.clock.millis()
         ids = self.kit.ids
-        published = request.get("Publish", False)
+        publish = request.get("Publish", False)
 
         async def body(tx: Tx) -> Version:
             if await rows.find_function(tx, ref) is not None:
@@ -92,16 +98,17 @@ class Functions(LambdaBase):
             kept = _rules.merge(config, await layer_settings(tx, call.scope, given.get("Layers")))
             latest = Version(ref, 0, kept, code, ids.uuid(), now, ids.uuid())
             await rows.put_version(tx, latest)
-            await rows.put_function(tx, Function(ref, now, int(published), None, tags))
+            await rows.put_function(tx, Function(ref, now, int(publish), None, tags))
             self._targets.changed(tx, ref)
-            if not published:
+            if not publish:
                 return latest
-            first = replace(latest, number=1, revision=ids.uuid())
+            first = replace(latest, number=1, revision=ids.uuid(), config=published(kept))
             await rows.put_version(tx, first)
             return first
 
         made = await self.kit.storage.transact(body)
         self._prepare(config["Runtime"])
+        self._take_snapshot(made)
         return render_pending(made, arn=ref.arn, revision=ids.uuid())
 
     async def _check_runtime(self, runtime: str) -> None:
@@ -114,6 +121,11 @@ class Functions(LambdaBase):
         """Start the prepared parent beside the answer: the first event should not wait for it."""
         if self.running:
             self.spawn(self._prepared(runtime), name="lambda-prepare")
+
+    def _take_snapshot(self, version: Version) -> None:
+        """Run the init code of a new version beside the answer, if it has SnapStart."""
+        if version.state is VersionState.PENDING:
+            self._snapshots.take(FunctionRef(version.ref.scope, version.ref.name, version.text))
 
     async def _prepared(self, runtime: str) -> None:
         try:
@@ -208,7 +220,9 @@ class Functions(LambdaBase):
             changed = {**changes, **layers}
             if "LoggingConfig" in changed:
                 changed["LoggingConfig"] = _rules.merge_logging(latest.config, changed["LoggingConfig"])
-            return replace(latest, config=_rules.merge(latest.config, changed))
+            config = _rules.merge(latest.config, changed)
+            check_snap_start(config)
+            return replace(latest, config=config)
 
         return await self._update(ref, change, given.get("RevisionId"), publish=False, dry=False)
 
@@ -235,6 +249,7 @@ class Functions(LambdaBase):
             self._prepare(changed.config["Runtime"])
         revision = self.kit.ids.uuid()
         if made is not None:
+            self._take_snapshot(made)
             return render_pending(made, arn=made.qualified_arn, revision=revision)
         return render_updated(changed, revision=revision)
 
@@ -248,7 +263,11 @@ class Functions(LambdaBase):
             return last
         number = function.last_version + 1
         made = replace(
-            latest, number=number, config=config, revision=self.kit.ids.uuid(), modified=self.kit.clock.millis()
+            latest,
+            number=number,
+            config=published(config),
+            revision=self.kit.ids.uuid(),
+            modified=self.kit.clock.millis(),
         )
         await rows.put_version(tx, made)
         await rows.put_function(tx, replace(function, last_version=number))
@@ -275,7 +294,9 @@ class Functions(LambdaBase):
             self._targets.changed(tx, ref)
             return await self._publish(tx, function, latest, given.get("Description"))
 
-        return render(await self.kit.storage.transact(body))
+        made = await self.kit.storage.transact(body)
+        self._take_snapshot(made)
+        return render(made)
 
     async def get_function(self, call: Call, request: GetFunctionRequestTypeDef) -> Reply:
         """GetFunction."""
@@ -343,6 +364,7 @@ class Functions(LambdaBase):
             gone = await rows.list_versions(tx, ref, after=-1, limit=100_000)
             await rows.delete_function(tx, ref)
             self._concurrency.changed(tx, ref.scope)
+            self._provisioner.changed(tx, ref)
             return gone
 
         for version in await self.kit.storage.transact(body):
@@ -361,6 +383,9 @@ class Functions(LambdaBase):
                     f"{alias.name}. Please update the alias to a different version and try again."
                 )
         await rows.delete_version(tx, ref, number)
+        if await warm_rows.delete_provisioned(tx, ref, version.text):
+            self._concurrency.changed(tx, ref.scope)
+            self._provisioner.changed(tx, ref)
         return [version]
 
 
@@ -373,7 +398,7 @@ async def _both(tx: Tx, ref: FunctionRef) -> tuple[Function, Version]:
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two configurations differ in nothing but the description, which publishing may set."""
-    return {**one, "Description": ""} == {**other, "Description": ""}
+    return {**one, "Description": "", SNAPSHOT: None} == {**other, "Description": "", SNAPSHOT: None}
 
 
 def _page(found: Sequence[Version], limit: int, member: str, *, qualified: bool) -> Reply:

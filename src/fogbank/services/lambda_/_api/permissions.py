@@ -13,6 +13,7 @@ from fogbank.services.lambda_ import _archive, _policy, _rules
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.base import LambdaBase, check_revision, need_function, need_resource, touch
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function, parse_unqualified
+from fogbank.services.lambda_._warm import storage as warm_rows
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
     InvalidParameterValueError,
@@ -167,7 +168,13 @@ class Permissions(LambdaBase):
             if function is None:
                 raise FunctionNotFoundError(f"{ref.arn}:{LATEST}")
             _, _, reserved = await rows.usage(tx, ref.scope)
-            others = reserved - (function.reserved or 0)
+            provisioned = sum(one.count for one in (await warm_rows.provisioned(tx, ref)).values())
+            others = reserved - (provisioned if function.reserved is None else function.reserved)
+            if wanted < provisioned:
+                raise InvalidParameterValueError(
+                    f"ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned "
+                    f"concurrency [{provisioned}]."
+                )
             if self._concurrency.limit - others - wanted < self._concurrency.floor:
                 raise UntypedParameterError(
                     "Specified ReservedConcurrentExecutions for function decreases account's "

@@ -8,19 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fogbank.core.call import Call, Reply
-from fogbank.services.lambda_._api.base import LambdaBase, need_function, need_resource, need_version
+from fogbank.services.lambda_._api.base import LambdaBase, need_function, need_version
 from fogbank.services.lambda_._names import parse_function
-from fogbank.services.lambda_.errors import (
-    InvalidParameterValueError,
-    ProvisionedConcurrencyConfigNotFoundError,
-)
 
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import (
         GetFunctionCodeSigningConfigRequestTypeDef,
-        GetProvisionedConcurrencyConfigRequestTypeDef,
         GetRuntimeManagementConfigRequestTypeDef,
-        ListProvisionedConcurrencyConfigsRequestTypeDef,
     )
 
 
@@ -42,21 +36,3 @@ class Readings(LambdaBase):
         ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
         await self.kit.storage.read(lambda tx: need_version(tx, ref))
         return {"UpdateRuntimeOn": "Auto", "FunctionArn": ref.qualified_arn}
-
-    async def get_provisioned_concurrency_config(
-        self, call: Call, request: GetProvisionedConcurrencyConfigRequestTypeDef
-    ) -> Reply:
-        """GetProvisionedConcurrencyConfig: none is configured."""
-        ref = parse_function(call.scope, request["FunctionName"], request["Qualifier"])
-        if ref.qualifier == "$LATEST":
-            raise InvalidParameterValueError("The function resource provided must be an alias or a published version.")
-        await self.kit.storage.read(lambda tx: need_resource(tx, ref))
-        raise ProvisionedConcurrencyConfigNotFoundError
-
-    async def list_provisioned_concurrency_configs(
-        self, call: Call, request: ListProvisionedConcurrencyConfigsRequestTypeDef
-    ) -> Reply:
-        """ListProvisionedConcurrencyConfigs: none is configured."""
-        ref = parse_function(call.scope, request["FunctionName"])
-        await self.kit.storage.read(lambda tx: need_function(tx, ref))
-        return {"ProvisionedConcurrencyConfigs": []}
