@@ -16,6 +16,8 @@ from typing import Protocol
 
 import httptools
 
+from fogbank.runtime.model import Event
+
 PREFIX = b"/2018-06-01/runtime/"
 _MODE = b"lambda-runtime-function-response-mode"
 _MAX_HEADERS = 1200 * 1024
@@ -268,3 +270,24 @@ class Listener:
         for connection in self._connections:
             connection.close()
         self._connections.clear()
+
+
+def event_headers(event: Event, deadline: int) -> bytes:
+    """The headers of the answer to `next`; `deadline` in milliseconds since the epoch."""
+    text = (
+        f"Lambda-Runtime-Aws-Request-Id: {event.request_id}\r\n"
+        f"Lambda-Runtime-Deadline-Ms: {deadline}\r\n"
+        f"Lambda-Runtime-Invoked-Function-Arn: {event.function_arn}\r\n"
+    )
+    if event.trace:
+        text += f"Lambda-Runtime-Trace-Id: {event.trace}\r\n"
+    if event.client_context is not None:
+        text += f"Lambda-Runtime-Client-Context: {_one_line(event.client_context)}\r\n"
+    if event.cognito_identity is not None:
+        text += f"Lambda-Runtime-Cognito-Identity: {_one_line(event.cognito_identity)}\r\n"
+    return text.encode()
+
+
+def _one_line(text: str) -> str:
+    """A header's value: a line end in it would begin another header."""
+    return text.replace("\r", " ").replace("\n", " ")

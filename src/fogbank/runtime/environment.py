@@ -22,7 +22,7 @@ import msgspec
 
 from fogbank.core.clock import Clock, complete
 from fogbank.runtime import records
-from fogbank.runtime.api import PREFIX, ApiRequest, BodySink, Connection, Listener
+from fogbank.runtime.api import PREFIX, ApiRequest, BodySink, Connection, Listener, event_headers
 from fogbank.runtime.forker import Forker, Order
 from fogbank.runtime.freezing import Processes
 from fogbank.runtime.interpreters import Choice
@@ -365,7 +365,7 @@ class Environment:
         self._say(records.start(self.version, event, self._clock.millis()))
         connection, self._next = self._next, None
         deadline = int((self._clock.machine_time() + limit) * 1000)
-        connection.answer(200, event.payload, _event_headers(event, deadline))
+        connection.answer(200, event.payload, event_headers(event, deadline))
         return future
 
     def _too_long(self) -> None:
@@ -566,26 +566,6 @@ def _trailing_error(headers: Mapping[bytes, bytes]) -> tuple[str | None, bytes]:
     except binascii.Error:
         document = b""
     return name, document or records.error_document(name, "")
-
-
-def _event_headers(event: Event, deadline: int) -> bytes:
-    text = (
-        f"Lambda-Runtime-Aws-Request-Id: {event.request_id}\r\n"
-        f"Lambda-Runtime-Deadline-Ms: {deadline}\r\n"
-        f"Lambda-Runtime-Invoked-Function-Arn: {event.function_arn}\r\n"
-    )
-    if event.trace:
-        text += f"Lambda-Runtime-Trace-Id: {event.trace}\r\n"
-    if event.client_context is not None:
-        text += f"Lambda-Runtime-Client-Context: {_one_line(event.client_context)}\r\n"
-    if event.cognito_identity is not None:
-        text += f"Lambda-Runtime-Cognito-Identity: {_one_line(event.cognito_identity)}\r\n"
-    return text.encode()
-
-
-def _one_line(text: str) -> str:
-    """A header's value: a line end in it would begin another header."""
-    return text.replace("\r", " ").replace("\n", " ")
 
 
 def _remove(folder: Path) -> None:
