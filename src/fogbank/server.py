@@ -57,6 +57,7 @@ class Server(Actor):
             self.cloud, self.config, self.clock, ids, credentials=self.cloud, admin=self, traces=traces
         )
         self.http = HttpServer(self.gateway.handle, self.clock, HttpLimits.of(self.config))
+        self.cloud.runtime.door = self.http.open_door
 
     async def on_start(self) -> None:
         await self.cloud.start()

@@ -11,14 +11,16 @@ import pytest_asyncio
 from tests.services.environments import IDS, Lines, Make, version_of
 
 from fogbank.core.clock import SystemClock
-from fogbank.core.config import Config
+from fogbank.core.config import Config, Egress, Isolation
 from fogbank.runtime import FunctionVersion, Runtime
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runtime]:
-    """One runtime for each worker: its prepared parent is started once."""
-    config = Config(data=tmp_path_factory.mktemp("shared"), max_environments=8, stop_timeout=2.0)
+    """One runtime for each worker: its prepared parent is started once. Functions see the machine, and tests theirs."""
+    config = Config(
+        data=tmp_path_factory.mktemp("shared"), max_environments=8, stop_timeout=2.0, isolation=Isolation.PROCESS
+    )
     runtime = Runtime(config, SystemClock(), IDS, init_timeout=5.0)
     await runtime.start()
     yield runtime
@@ -32,6 +34,30 @@ async def runtime(shared_runtime: Runtime) -> AsyncIterator[Runtime]:
     yield shared_runtime
     await shared_runtime.reset()
     assert shared_runtime.alive == 0
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runtime]:
+    config = Config(
+        data=tmp_path_factory.mktemp("sandboxed"),
+        max_environments=8,
+        stop_timeout=2.0,
+        isolation=Isolation.SANDBOX,
+        egress=Egress.OFF,
+    )
+    runtime = Runtime(config, SystemClock(), IDS, init_timeout=5.0)
+    await runtime.start()
+    yield runtime
+    await runtime.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sandbox(shared_sandbox: Runtime) -> AsyncIterator[Runtime]:
+    """A runtime whose environments are sandboxed and have no way out; without environments."""
+    shared_sandbox.sink = Lines()
+    yield shared_sandbox
+    await shared_sandbox.reset()
+    assert shared_sandbox.alive == 0
 
 
 @pytest.fixture

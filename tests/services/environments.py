@@ -12,7 +12,9 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import pytest
 from fogbank.core.ids import Ids
 from fogbank.core.scope import Scope
 from fogbank.runtime import Event, FunctionVersion, Logging, LogLine, Runtime
+from fogbank.runtime.parent import GUEST
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 IDS = Ids()
@@ -29,6 +32,18 @@ TIMEOUT = 20.0
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js functions need node on this machine")
 ECHO = "def handler(event, context):\n    return event\n"
 PID = "import os\ndef handler(event, context):\n    return os.getpid()\n"
+
+
+def _sandbox_allowed() -> bool:
+    """Whether this machine's kernel allows the sandbox: what `fogbank doctor` tells."""
+    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as runtime:
+        trial = [sys.executable, "-I", "-S", str(GUEST / "sandbox.py"), root, runtime]
+        return '"problem": null' in subprocess.run(trial, capture_output=True, text=True, check=False).stdout
+
+
+needs_sandbox = pytest.mark.skipif(
+    not _sandbox_allowed(), reason="the kernel of this machine does not allow the sandbox"
+)
 
 
 class Lines:
@@ -94,8 +109,17 @@ async def fail(runtime: Runtime, version: FunctionVersion, document: Any = None)
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for something that another process does."""
-    while not holds():
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+async def only_open(before: set[str]) -> None:
+    """Wait until nothing is open but what was; what was may have been closed since, by the garbage collector."""
+    try:
+        await until(lambda: descriptors() <= before)
+    except TimeoutError:
+        raise AssertionError(f"left open: {descriptors() - before}") from None
 
 
 def lines(runtime: Runtime) -> list[str]:

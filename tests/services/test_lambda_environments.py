@@ -18,7 +18,7 @@ from tests.services.environments import (
 )
 
 from fogbank.core.clock import SystemClock
-from fogbank.core.config import Config
+from fogbank.core.config import Config, Isolation
 from fogbank.runtime import (
     Runtime,
     RuntimeUnavailableError,
@@ -69,7 +69,7 @@ def handler(event, context):
 
 async def test_idle_environments_are_ended_after_a_while(tmp_path: Path, make: Make) -> None:
     clock = SystemClock()
-    runtime = Runtime(Config(data=tmp_path / "data", environment_idle=600.0), clock, IDS)
+    runtime = Runtime(Config(data=tmp_path / "data", isolation=Isolation.PROCESS, environment_idle=600.0), clock, IDS)
     await runtime.start()
     await run(runtime, make(ECHO))
     assert runtime.alive == 1

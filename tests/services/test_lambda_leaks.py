@@ -14,13 +14,14 @@ from tests.services.environments import (
     Make,
     descriptors,
     event,
+    only_open,
     processes_of,
     run,
     until,
 )
 
 from fogbank.core.clock import SystemClock
-from fogbank.core.config import Config
+from fogbank.core.config import Config, Isolation
 from fogbank.runtime import (
     Outcome,
     Runtime,
@@ -54,7 +55,7 @@ async def mixed(runtime: Runtime, make: Make, count: int) -> list[Outcome]:
 
 async def leaves_nothing(tmp_path: Path, make: Make, count: int) -> None:
     data = tmp_path / "data"
-    runtime = Runtime(Config(data=data), SystemClock(), IDS)
+    runtime = Runtime(Config(data=data, isolation=Isolation.PROCESS), SystemClock(), IDS)
     await runtime.start()
     await run(runtime, make(ECHO))
     await runtime.reset()
@@ -63,8 +64,7 @@ async def leaves_nothing(tmp_path: Path, make: Make, count: int) -> None:
     assert {outcome.error for outcome in outcomes} == {None, "Unhandled"}
     await runtime.reset()
     assert runtime.alive == 0
-    # What was open before may have been closed since: what earlier tests left to the garbage collector, for one.
-    await until(lambda: descriptors() <= before)
+    await only_open(before)
     assert list((data / "runtime" / "environments").iterdir()) == []
     await runtime.stop()
     assert processes_of(data) == []
@@ -86,13 +86,13 @@ import asyncio, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 from fogbank.core.clock import SystemClock
-from fogbank.core.config import Config
+from fogbank.core.config import Config, Isolation
 from fogbank.core.ids import Ids
 from fogbank.core.scope import Scope
 from fogbank.runtime import Event, FunctionVersion, Logging, Runtime
 
 async def main():
-    runtime = Runtime(Config(data=Path({data!r})), SystemClock(), Ids())
+    runtime = Runtime(Config(data=Path({data!r}), isolation=Isolation.PROCESS), SystemClock(), Ids())
     await runtime.start()
     version = FunctionVersion(key="k", scope=Scope(), name="f", version="$LATEST", runtime="python3.{minor}",
         handler="app.handler", task=Path({task!r}), logging=Logging("/g"), timeout=60.0)
@@ -128,7 +128,7 @@ async def test_what_a_crash_left_is_removed_at_the_next_start(tmp_path: Path) ->
     left = tmp_path / "data" / "runtime" / "environments" / "old" / "tmp"
     left.mkdir(parents=True)
     (left / "file").write_text("x")
-    runtime = Runtime(Config(data=tmp_path / "data"), SystemClock(), IDS)
+    runtime = Runtime(Config(data=tmp_path / "data", isolation=Isolation.PROCESS), SystemClock(), IDS)
     await runtime.start()
     assert not left.exists()
     await runtime.stop()

@@ -22,7 +22,7 @@ from tests.services.environments import (
 )
 
 from fogbank.core.clock import SystemClock
-from fogbank.core.config import Config
+from fogbank.core.config import Config, Isolation
 from fogbank.runtime import (
     EnvironmentLimitError,
     FunctionVersion,
@@ -94,7 +94,7 @@ def handler(event, context):
 
 @pytest.mark.slow
 async def test_an_init_phase_that_takes_too_long_is_repeated_within_the_timeout(tmp_path: Path, make: Make) -> None:
-    runtime = Runtime(Config(data=tmp_path / "data"), SystemClock(), IDS, init_timeout=0.3)
+    runtime = Runtime(Config(data=tmp_path / "data", isolation=Isolation.PROCESS), SystemClock(), IDS, init_timeout=0.3)
     runtime.sink = Lines()
     await runtime.start()
     slow = "import time\ntime.sleep({})\ndef handler(event, context):\n    return 'ready'\n"

@@ -5,17 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.services.environments import (
-    Make,
-    event,
-    fail,
-    lines,
-    needs_node,
-)
+from tests.services.environments import Make, event, fail, lines, needs_node, needs_sandbox, run
 
-from fogbank.runtime import (
-    Runtime,
-)
+from fogbank.runtime import Runtime
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -67,3 +59,11 @@ async def test_node_console(runtime: Runtime, make: Make) -> None:
     found = lines(runtime)
     assert any(line.endswith(f"Z\t{sent.request_id}\tINFO\tone 1\ntwo") for line in found)
     assert any(line.endswith(f"Z\t{sent.request_id}\tERROR\tbad") for line in found)
+
+
+@needs_node
+@needs_sandbox
+async def test_node_functions_in_the_sandbox(sandbox: Runtime, make: Make) -> None:
+    source = "export const handler = async () => [process.env.LAMBDA_TASK_ROOT, import.meta.url, process.getuid()];"
+    version = make(source, runtime="nodejs20.x", file="app.mjs")
+    assert await run(sandbox, version) == ["/var/task", "file:///var/task/app.mjs", 993]

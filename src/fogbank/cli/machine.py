@@ -10,7 +10,6 @@ import platform
 import resource
 import shutil
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from pathlib import Path
 import apsw
 
 from fogbank.core.clock import SystemClock
-from fogbank.core.config import Config
+from fogbank.core.config import Config, Isolation
 from fogbank.runtime.interpreters import Interpreters
+from fogbank.runtime.isolation import attempt
 from fogbank.runtime.model import RuntimeUnavailableError
 
 SLOW_SYNC = 0.02
@@ -63,7 +63,7 @@ def examine(config: Config, *, answers: bool) -> Iterator[Finding]:
     yield _data(config.data, answers=answers)
     yield _port(config, answers=answers)
     yield _files()
-    yield _isolation()
+    yield asyncio.run(_isolation(config))
     yield _memory_limits()
 
 
@@ -180,16 +180,24 @@ def _files() -> Finding:
     return Finding("file limit", Verdict.GOOD, saw)
 
 
-def _isolation() -> Finding:
-    """Namespaces are looked for because later versions will use them; today each function is a process of its own."""
-    kept = "each function runs in processes of its own, with your rights"
-    tool = shutil.which("unshare")
-    if tool is None:
-        return Finding("isolation", Verdict.LIMITED, f"{kept}; there is no `unshare` here")
-    attempt = [tool, "--user", "--map-root-user", "--mount", "--pid", "--net", "--fork", "true"]
-    works = subprocess.run(attempt, capture_output=True, check=False, timeout=10).returncode == 0  # noqa: S603 - fixed
-    can = "this machine allows" if works else "this machine does not allow"
-    return Finding("isolation", Verdict.LIMITED, f"{kept}; {can} user namespaces, which Fogbank does not use yet")
+async def _isolation(config: Config) -> Finding:
+    """Tries the sandbox, as a server does before its first function."""
+    trial = await attempt(Interpreters().own)
+    if config.isolation is Isolation.PROCESS:
+        can = "this machine allows the sandbox" if trial.works else f"the sandbox would not work: {trial.problem}"
+        return Finding(
+            "isolation",
+            Verdict.LIMITED,
+            f"--isolation process: functions see what you see; {can}",
+            "choose --isolation sandbox" if trial.works else trial.do,
+        )
+    if trial.works:
+        return Finding(
+            "isolation", Verdict.GOOD, "functions run in a sandbox: namespaces and a small root of their own"
+        )
+    verdict = Verdict.BAD if config.isolation is Isolation.SANDBOX else Verdict.LIMITED
+    saw = f"no sandbox ({trial.problem}): each function runs in processes of its own, with your rights"
+    return Finding("isolation", verdict, saw, trial.do)
 
 
 def _memory_limits() -> Finding:

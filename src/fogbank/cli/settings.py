@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fogbank.core.config import LOG_LEVELS, PREFIX, Auth, Config
+from fogbank.core.config import LOG_LEVELS, PREFIX, Auth, Config, Egress, Isolation
 
 HELP = {
     "host": "Address to listen on; anything but loopback needs --auth verify.",
@@ -29,6 +30,8 @@ HELP = {
     "telemetry_age": "Days after which what telemetry recorded is forgotten.",
     "telemetry_size": "Megabytes that the telemetry database may have; the oldest goes first.",
     "telemetry_rate": "Spans a second that are written down; of more, whole traces are left out, never what failed.",
+    "isolation": "sandbox: functions see a small root of their own; process: the machine; auto: the best there is.",
+    "egress": "Whether functions reach the machine's network; off needs the sandbox, and Fogbank stays in reach.",
     "log_level": "What the server logs on standard error.",
     "fault": "For crash tests: kill the process at a named point (NAME or NAME:COUNT).",
 }
@@ -40,6 +43,8 @@ _TYPES: dict[str, Any] = {
     "float": float,
     "Path": click.Path(file_okay=False, path_type=Path),
     "Auth": click.Choice(Auth, case_sensitive=False),
+    "Isolation": click.Choice(Isolation, case_sensitive=False),
+    "Egress": click.Choice(Egress, case_sensitive=False),
     "str": str,
 }
 
@@ -65,7 +70,7 @@ def default_text(name: str) -> str:
     value = getattr(_DEFAULTS, name)
     if isinstance(value, bool):
         return "on" if value else "off"
-    return str(value.value if isinstance(value, Auth) else value)
+    return str(value.value if isinstance(value, Enum) else value)
 
 
 _DEFAULTS = Config()

@@ -16,6 +16,7 @@ from fogbank.cli.output import Output
 from fogbank.cli.settings import setting_options
 from fogbank.core.config import Config
 from fogbank.core.faults import UnknownFaultError
+from fogbank.runtime import StartError
 from fogbank.server import serve
 from fogbank.storage import StorageError
 
@@ -47,6 +48,8 @@ def command(context: click.Context, /, **flags: Any) -> None:
         raise Failure(Exit.USAGE, str(error), where="--fault or FOGBANK_FAULT") from None
     except StorageError as error:
         raise _storage(error, config) from None
+    except StartError as error:
+        raise Failure(Exit.MISSING, str(error), where=f"--isolation {config.isolation}", do="fogbank doctor") from None
     except OSError as error:
         raise _address(error, config) from error
 

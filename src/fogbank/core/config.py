@@ -33,6 +33,26 @@ class Auth(StrEnum):
     """Signature, clock skew and key are checked as AWS does."""
 
 
+class Isolation(StrEnum):
+    """What keeps functions apart from the machine, from Fogbank and from each other."""
+
+    AUTO = "auto"
+    """The sandbox where the kernel allows it, else processes."""
+    PROCESS = "process"
+    """Processes of their own with limits, under the server's user: they see the machine's files."""
+    SANDBOX = "sandbox"
+    """Namespaces of their own besides; the server does not start where the kernel forbids them."""
+
+
+class Egress(StrEnum):
+    """Whom functions in the sandbox can reach."""
+
+    ON = "on"
+    """The machine's network."""
+    OFF = "off"
+    """Fogbank, and nobody else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Every setting of a server. Each can be given as a flag of `fogbank start` or as FOGBANK_<NAME>."""
@@ -65,6 +85,8 @@ class Config:
     """Megabytes that the telemetry database may have; the oldest goes first."""
     telemetry_rate: float = 1000.0
     """Spans a second that are written down; of more, whole traces are left out, never those that failed."""
+    isolation: Isolation = Isolation.PROCESS
+    egress: Egress = Egress.ON
     log_level: str = "warning"
     """What the server logs on standard error: debug, info, warning or error."""
     fault: str = ""
@@ -80,6 +102,8 @@ class Config:
         for name in ("max_body", "max_headers", "request_timeout", "max_connections", "max_environments", *_TELEMETRY):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name}: expected more than 0, got {getattr(self, name)}")
+        if self.egress is Egress.OFF and self.isolation is Isolation.PROCESS:
+            raise ConfigError("egress: off needs the sandbox; use --isolation sandbox, or --egress on")
         if self.auth is Auth.LOCAL and not is_loopback(self.host):
             raise ConfigError(
                 f"host: with --auth local any key is accepted, so only loopback is allowed, got {self.host!r}; "
@@ -131,6 +155,10 @@ def _convert(name: str, kind: str, text: str) -> Any:
                 return Path(text)
             case "Auth":
                 return Auth(text)
+            case "Isolation":
+                return Isolation(text)
+            case "Egress":
+                return Egress(text)
             case _:
                 return text
     except (ValueError, KeyError):

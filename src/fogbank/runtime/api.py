@@ -246,6 +246,7 @@ class Listener:
     def __init__(self) -> None:
         self._server: asyncio.Server | None = None
         self._connections: list[Connection] = []
+        self._closed = False
         self.address = ""
 
     async def open(self, api: RuntimeApi) -> None:
@@ -253,6 +254,10 @@ class Listener:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listening.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{listening.getsockname()[1]}"
+        await self.listen_on(listening, api)
+
+    async def listen_on(self, listening: socket.socket, api: RuntimeApi) -> None:
+        """Answer on a socket that is bound already, perhaps in a network that is the environment's own."""
 
         def connect() -> Connection:
             connection = Connection(api)
@@ -260,10 +265,15 @@ class Listener:
             self._connections.append(connection)
             return connection
 
-        self._server = await asyncio.get_running_loop().create_server(connect, sock=listening, backlog=16)
+        server = await asyncio.get_running_loop().create_server(connect, sock=listening, backlog=16)
+        if self._closed:  # meanwhile
+            server.close()
+        else:
+            self._server = server
 
     def close(self) -> None:
-        """Stop listening and hang up."""
+        """Stop listening and hang up, for good."""
+        self._closed = True
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -12,7 +12,8 @@ import binascii
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -56,6 +57,17 @@ class LogSink(Protocol):
     def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:
         """Whether a piece of output can be taken; `False` if it is to be dropped without being looked at."""
         ...
+
+
+Door = Callable[[socket.socket], Awaitable[asyncio.Server]]
+"""Answers as Fogbank on a socket that listens in an environment's own network."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNetwork:
+    """An environment has a network to itself; `door` is how Fogbank is in it, if it is."""
+
+    door: Door | None
 
 
 @dataclass(slots=True)
@@ -133,6 +145,8 @@ class Environment:
         self._sink = sink
         self._on_free = on_free
         self._on_gone = on_gone
+        self.own_network: OwnNetwork | None = None
+        self._doors: list[asyncio.Server] = []
         self._loop = asyncio.get_running_loop()
         self._output = OutputPipe(self._loop, self._printed, self._room)
         self._next: Connection | None = None
@@ -161,11 +175,13 @@ class Environment:
         """
         self._init_began = self._clock.machine_monotonic()
         began = self._clock.time()
-        await self.listener.open(self)
+        if self.own_network is None:
+            await self.listener.open(self)
         writer = self._output.open()
         self._say(self._first_line(), f"[FOGBANK] {self._choice.note}" if self._choice.note else None)
         try:
-            pid = await self._parent.fork(order(self), (writer, *control), self._gone)
+            forked = await self._parent.fork(order(self), (writer, *control), self._gone)
+            await self._connect(forked.sockets)
         except BaseException:
             if self.state is not State.ENDED:
                 self._close()
@@ -175,18 +191,18 @@ class Environment:
             os.close(writer)
         self._restore_began = self._clock.machine_monotonic()
         if self.state is not State.ENDED:
-            self.pid = pid
-            self.memory.watch(pid)
-            self._processes.watch(pid)
-        forked = self._clock.time()
-        self.phases.append(("environment", began, forked))
+            self.pid = forked.pid
+            self.memory.watch(forked.pid, forked.first)
+            self._processes.watch(forked.pid, forked.first)
+        made = self._clock.time()
+        self.phases.append(("environment", began, made))
         timer = self._loop.call_later(limit, self._init_too_long)
         try:
             await asyncio.shield(self._started)
         finally:
             timer.cancel()
         phase_name = "restore" if self._role is Role.RESTORED else "init"
-        self.phases.append((phase_name, forked, self._clock.time()))
+        self.phases.append((phase_name, made, self._clock.time()))
         if self.state is State.IDLE:
             return True
         await asyncio.shield(self._ended)
@@ -205,6 +221,30 @@ class Environment:
         if self._role is Role.RESTORED:
             return records.restore_start(self.version, now, label, arn)
         return records.init_start(self.version, now, label, arn, self.how)
+
+    async def _connect(self, sockets: Sequence[int]) -> None:
+        """Answer where the environment has a network of its own: as the Runtime API, then as Fogbank."""
+        made = [socket.socket(fileno=fd) for fd in sockets]
+        for each in made:
+            each.setblocking(False)
+        if self._has_ended() or not made:
+            for each in made:
+                each.close()
+            return
+        await self.listener.listen_on(made[0], self)
+        for each in made[1:]:
+            if self._has_ended():
+                each.close()
+                continue
+            assert self.own_network is not None
+            assert self.own_network.door is not None, "a port is opened only for somebody who answers"
+            door = await self.own_network.door(each)
+            self._doors.append(door)
+            if self._has_ended():
+                door.close()
+
+    def _has_ended(self) -> bool:
+        return self.state is State.ENDED
 
     def _runtime_arn(self) -> str:
         digest = records.runtime_digest(self._choice.label)
@@ -483,6 +523,9 @@ class Environment:
         self._next = None
         self._output.close()
         self.listener.close()
+        for door in self._doors:
+            door.close()
+        self._doors.clear()
         self.memory.close()
         self._remove_folder()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,28 @@ import msgspec
 from fogbank.runtime.model import Exit, StartError
 
 _log = logging.getLogger("fogbank.runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What an environment's sandbox holds; see `Shell` in `guest/sandbox.py`.
+
+    `binds` are (source, target, writable); `tmp` is the size of /tmp in MB. With `ports` it has a network of its own,
+    which is nothing but sockets that listen at those ports: they are in `Forked`.
+    """
+
+    binds: Sequence[tuple[str, str, bool]]
+    tmp: int
+    ports: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A new environment: its process, the first process of its sandbox (0 without one), and the sandbox's sockets."""
+
+    pid: int
+    first: int = 0
+    sockets: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +56,7 @@ class Order:
     argv: Sequence[str] | None = None
     snapshot: bool = False
     """Whether it is to become a parent itself when its init phase is over."""
+    sandbox: Sandbox | None = None
 
 
 class _Said(msgspec.Struct, tag_field="is", frozen=True):
@@ -48,6 +72,8 @@ class _Ready(_Said, tag="ready", frozen=True):
 class _Started(_Said, tag="started", frozen=True):
     id: str
     pid: int
+    first: int = 0
+    """The first process of its sandbox, whose children are what the environment's own have left behind."""
 
 
 class _Failed(_Said, tag="failed", frozen=True):
@@ -72,7 +98,7 @@ class Forker:
     def __init__(self) -> None:
         self.alive = False
         self._socket: socket.socket | None = None
-        self._starting: dict[str, asyncio.Future[int]] = {}
+        self._starting: dict[str, asyncio.Future[Forked]] = {}
         self._watched: dict[str, Callable[[Exit], None]] = {}
         self._ready: asyncio.Future[str | None] | None = None
 
@@ -86,8 +112,8 @@ class Forker:
         loop.add_reader(control.fileno(), self._readable)
         return self._ready
 
-    async def fork(self, order: Order, descriptors: Sequence[int], ended: Callable[[Exit], None]) -> int:
-        """Fork an environment; its process id. `ended` is called once, when it has gone.
+    async def fork(self, order: Order, descriptors: Sequence[int], ended: Callable[[Exit], None]) -> Forked:
+        """Fork an environment. `ended` is called once, when it has gone.
 
         `descriptors`: the pipe that it prints to, and for a snapshot its control socket.
         """
@@ -103,8 +129,9 @@ class Forker:
             "limits": order.limits,
             "argv": order.argv,
             "snapshot": order.snapshot,
+            "sandbox": order.sandbox,
         }
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
         self._starting[order.id] = future
         self._watched[order.id] = ended
         try:
@@ -131,11 +158,11 @@ class Forker:
             return
         while True:
             try:
-                data = self._socket.recv(1 << 20)
+                data, sockets, _, _ = socket.recv_fds(self._socket, 1 << 20, 4)
             except BlockingIOError:
                 return
             except OSError:
-                data = b""
+                data, sockets = b"", []
             if not data:
                 self.lose()
                 return
@@ -143,11 +170,12 @@ class Forker:
                 said = _decode(data)
             except msgspec.DecodeError:  # a snapshot holds the code of a user, who may have found the socket
                 _log.warning("a process that forks environments said what cannot be understood; it is given up")
+                _close(sockets)
                 self.lose()
                 return
-            self._heard(said)
+            self._heard(said, sockets)
 
-    def _heard(self, said: _Ready | _Started | _Failed | _Ended) -> None:
+    def _heard(self, said: _Ready | _Started | _Failed | _Ended, sockets: list[int]) -> None:
         match said:
             case _Ready():
                 if self._ready is not None and not self._ready.done():
@@ -155,7 +183,8 @@ class Forker:
             case _Started():
                 future = self._starting.get(said.id)
                 if future is not None and not future.done():
-                    future.set_result(said.pid)
+                    future.set_result(Forked(said.pid, said.first, sockets))
+                    return
             case _Failed():
                 self._watched.pop(said.id, None)
                 future = self._starting.get(said.id)
@@ -165,6 +194,7 @@ class Forker:
                 ended = self._watched.pop(said.id, None)
                 if ended is not None:
                     ended(Exit(said.status, said.signal, said.resident * 1024))
+        _close(sockets)
 
     def lose(self) -> None:
         """The socket is closed, from either side: the process kills all that it forked, and goes."""
@@ -183,3 +213,8 @@ class Forker:
         watched, self._watched = self._watched, {}
         for ended in watched.values():
             ended(Exit(None, 9))
+
+
+def _close(descriptors: list[int]) -> None:
+    for fd in descriptors:
+        os.close(fd)

@@ -24,16 +24,18 @@ _ROUNDS = 4
 class Processes:
     """A process with all that it started: they are stopped and go on together."""
 
-    __slots__ = ("_leader", "_strayed", "frozen")
+    __slots__ = ("_first", "_leader", "_strayed", "frozen")
 
     def __init__(self) -> None:
         self._leader = 0
+        self._first = 0
         self._strayed: list[int] = []
         self.frozen = False
 
-    def watch(self, leader: int) -> None:
-        """Begin: `leader` is the process id of a group's leader."""
+    def watch(self, leader: int, first: int = 0) -> None:
+        """Begin: `leader` is the process id of a group's leader, `first` that of the first process of its sandbox."""
         self._leader = leader
+        self._first = first
 
     def freeze(self) -> None:
         """Stop them: the group, and whatever has left it."""
@@ -42,7 +44,8 @@ class Processes:
         self.frozen = True
         _signal_group(self._leader, signal.SIGSTOP)
         for _ in range(_ROUNDS):  # until none is new: one that was not yet stopped may have started another
-            found = [pid for pid in descendants(self._leader) if pid not in self._strayed and self._has_left(pid)]
+            started = descendants(self._leader) + (descendants(self._first) if self._first else [])
+            found = [pid for pid in started if pid not in self._strayed and self._has_left(pid)]
             if not found:
                 return
             for pid in found:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fogbank.core.clock import Clock
-from fogbank.core.config import Config
+from fogbank.core.config import Config, Egress, Isolation
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
-from fogbank.runtime.environment import Environment, InitFailure, LogSink, Role
+from fogbank.runtime.environment import Door, Environment, InitFailure, LogSink, OwnNetwork, Role
 from fogbank.runtime.forker import Forker, Order
 from fogbank.runtime.interpreters import Choice, Interpreter, Interpreters
+from fogbank.runtime.isolation import attempt as attempt_sandbox
 from fogbank.runtime.keys import Keys
 from fogbank.runtime.model import (
     INIT_TIMEOUT,
@@ -27,10 +28,10 @@ from fogbank.runtime.model import (
     LogLine,
     StartError,
 )
-from fogbank.runtime.orders import order_for
+from fogbank.runtime.orders import RUNTIME_PORT, Quarters, order_for
 from fogbank.runtime.parent import PreparedParent, lay_out
 from fogbank.runtime.snapshots import InitFailedError, Snapshot, Snapshots
-from fogbank.runtime.variables import CredentialsPlace, Place, variables
+from fogbank.runtime.variables import CredentialsPlace, variables
 
 _log = logging.getLogger("fogbank.runtime")
 
@@ -78,6 +79,9 @@ class Maker(Actor):
         self._parents: dict[Path, PreparedParent] = {}
         self._preparing: dict[Path, asyncio.Task[PreparedParent]] = {}
         self._snapshots = Snapshots(self, self.spawn)
+        self._quarters: asyncio.Task[Quarters] | None = None
+        self.door: Door | None = None
+        """Answers as Fogbank in the networks of environments that have their own."""
 
     # -- environments -------------------------------------------------------------------------------------------
 
@@ -86,7 +90,7 @@ class Maker(Actor):
 
         An init phase that takes too long is repeated within the invocation, as on Lambda.
         """
-        if version.snap_start:
+        if version.snap_start and not (await self.quarters()).sandboxed:
             snapshot = await self._snapshots.of(version)
             if snapshot.parent is not None:
                 return [Attempt(snapshot.parent, Role.RESTORED, RESTORE_TIMEOUT, "restore", snapshot)]
@@ -101,6 +105,7 @@ class Maker(Actor):
     async def try_one(self, environment: Environment, attempt: Attempt, choice: Choice, *, control: int = -1) -> bool:
         """Start an environment; whether it is ready."""
         version = environment.version
+        quarters = await self.quarters()
         credentials: Credentials | CredentialsPlace | None = None
         if environment.how is not Initialization.SNAP_START:
             credentials = await self.credentials(version)
@@ -112,15 +117,19 @@ class Maker(Actor):
                 await asyncio.to_thread(_copy, attempt.snapshot.files, environment.folder / "tmp")
         else:
             environment.keys = Keys(self._ids.hex(64), self._clock, lambda: self.credentials(version))
+            if quarters.sandboxed:
+                environment.note("SnapStart: a sandbox cannot be copied; each environment is initialized")
 
         def order(made: Environment) -> Order:
             keys = credentials
             if keys is None:
                 assert made.keys is not None
-                keys = CredentialsPlace(made.listener.address, made.keys.token)
-            return self._order(made, choice, keys, snapshot=attempt.role is Role.SNAPSHOT)
+                keys = CredentialsPlace(quarters.api(made.listener.address), made.keys.token)
+            return self._order(made, choice, keys, quarters, snapshot=attempt.role is Role.SNAPSHOT)
 
         controls = (control,) if control >= 0 else ()
+        door = self.door if quarters.ports is not None else None
+        environment.own_network = OwnNetwork(door) if quarters.ports is not None else None
         return await environment.start(order, limit=attempt.limit, phase=attempt.phase, control=controls)
 
     def make(
@@ -152,20 +161,47 @@ class Maker(Actor):
         )
 
     def _order(
-        self, environment: Environment, choice: Choice, credentials: Credentials | CredentialsPlace, *, snapshot: bool
+        self,
+        environment: Environment,
+        choice: Choice,
+        credentials: Credentials | CredentialsPlace,
+        quarters: Quarters,
+        *,
+        snapshot: bool,
     ) -> Order:
         version = environment.version
-        place = Place(
-            runtime=str(self._folder / "python"),
-            opt=str(version.layers or self._folder / "opt"),
-            temporary=str(environment.folder / "tmp"),
+        place = quarters.place(
+            version,
+            environment.folder / "tmp",
             log_stream=environment.log_stream,
             api=environment.listener.address,
             endpoint=self.config.endpoint,
             name=environment.id,
         )
         environ = variables(version, place, choice, credentials, environment.how)
-        return order_for(environment.id, version, choice, place, environ, self._folder, snapshot=snapshot)
+        return order_for(environment.id, version, choice, place, environ, quarters, snapshot=snapshot)
+
+    async def quarters(self) -> Quarters:
+        """How environments are kept apart here: decided once, by trying. `StartError` if what was asked cannot be."""
+        if self._quarters is None:
+            self._quarters = self.spawn(self._settle(), name="isolation")
+        return await asyncio.shield(self._quarters)
+
+    async def _settle(self) -> Quarters:
+        wanted = self.config.isolation
+        if wanted is Isolation.PROCESS:
+            return Quarters(self._folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        trial = await attempt_sandbox(self.interpreters.own, self._folder)
+        if trial.works:
+            ports = None
+            if self.config.egress is Egress.OFF:
+                ports = (RUNTIME_PORT, self.config.port) if self.door is not None else (RUNTIME_PORT,)
+            return Quarters(self._folder, sandboxed=True, ports=ports)
+        if wanted is Isolation.SANDBOX or self.config.egress is Egress.OFF:
+            raise StartError(f"this machine does not allow the sandbox: {trial.problem}; {trial.do}")
+        _log.info("functions run without a sandbox: %s", trial.problem)
+        return Quarters(self._folder)
 
     async def prepare_snapshot(
         self, version: FunctionVersion, control: int, made: Callable[[Environment], None]
@@ -216,7 +252,8 @@ class Maker(Actor):
         dead = self._parents.pop(interpreter.path, None)
         if dead is not None:
             await dead.stop()
-        parent = PreparedParent(interpreter, self._folder)
+        quarters = await self.quarters()
+        parent = PreparedParent(interpreter, self._folder, sandboxed=quarters.sandboxed)
         problem = await parent.start()
         if problem:
             _log.warning("functions on %s have no boto3 of the platform's: %s", interpreter.title, problem)
@@ -226,7 +263,9 @@ class Maker(Actor):
     # -- life ---------------------------------------------------------------------------------------------------
 
     async def lay_out(self) -> None:
-        """Make the folders, without what a crash left behind."""
+        """Make the folders, without what a crash left behind. `StartError` if the sandbox is asked for in vain."""
+        if self.config.isolation is Isolation.SANDBOX or self.config.egress is Egress.OFF:
+            await self.quarters()
         await asyncio.to_thread(self._lay_out)
 
     def _lay_out(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from fogbank.runtime.forker import Order
+from fogbank.runtime.forker import Order, Sandbox
 from fogbank.runtime.interpreters import Choice
 from fogbank.runtime.model import FunctionVersion, RuntimeUnavailableError
 from fogbank.runtime.variables import Place
@@ -15,45 +16,113 @@ MAX_FILES = 1024
 """Open files of an environment. Source: the Lambda quotas page."""
 
 
+MAX_PROCESSES = 1024
+"""Processes and threads of an environment. Source: the Lambda quotas page."""
+RUNTIME_PORT = 9001
+"""Where the Runtime API is in an environment that has a network of its own, as on Lambda."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarters:
+    """What environments are made of on this machine.
+
+    `folder` is the runtime's folder, `sandboxed` whether they see a small root instead of the machine's; `ports` are
+    those that answer on a network of their own, `None` if they share the machine's.
+    """
+
+    folder: Path
+    sandboxed: bool = False
+    ports: tuple[int, ...] | None = None
+
+    def api(self, address: str) -> str:
+        """Where an environment finds its Runtime API, which is at `address` in the machine's network."""
+        return address if self.ports is None else f"127.0.0.1:{RUNTIME_PORT}"
+
+    def place(
+        self, version: FunctionVersion, temporary: Path, *, log_stream: str, api: str, endpoint: str, name: str
+    ) -> Place:
+        """Where an environment finds itself; `api` is the address of a Runtime API on the machine's network."""
+        if self.sandboxed:
+            return Place(
+                task="/var/task",
+                runtime="/var/runtime",
+                opt="/opt",
+                temporary="/tmp",  # noqa: S108 - its own
+                log_stream=log_stream,
+                api=self.api(api),
+                endpoint=endpoint if self.ports is None else f"http://127.0.0.1:{endpoint.rpartition(':')[2]}",
+                name=name,
+            )
+        return Place(
+            task=str(version.task),
+            runtime=str(self.folder / "python"),
+            opt=str(version.layers or self.folder / "opt"),
+            temporary=str(temporary),
+            log_stream=log_stream,
+            api=api,
+            endpoint=endpoint,
+            name=name,
+        )
+
+
 def order_for(
     name: str,
     version: FunctionVersion,
     choice: Choice,
     place: Place,
     environ: Mapping[str, str],
-    folder: Path,
+    quarters: Quarters,
     *,
     snapshot: bool = False,
 ) -> Order:
     """The order for a new environment: a forked Python, or a program that takes the fork's place."""
     limits = {"RLIMIT_NOFILE": MAX_FILES, "RLIMIT_FSIZE": version.ephemeral * 1024 * 1024}
+    sandbox = None
+    if quarters.sandboxed:
+        limits["RLIMIT_NPROC"] = MAX_PROCESSES
+        sandbox = _sandbox(version, choice, quarters)
     wrapper = version.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
     found = choice.interpreter
     if found is not None and found.language == "python" and not wrapper:
         libraries = f"python/lib/python{found.minor}/site-packages"
-        opt = place.opt
         return Order(
             id=name,
             environ=environ,
-            folder=str(version.task),
-            path=(str(version.task), f"{opt}/{libraries}", f"{opt}/python"),
-            pycache=str(folder / "pycache" / version.task.name),
+            folder=place.task,
+            path=(place.task, f"{place.opt}/{libraries}", f"{place.opt}/python"),
+            pycache=None if quarters.sandboxed else str(quarters.folder / "pycache" / version.task.name),
             limits=limits,
             snapshot=snapshot,
+            sandbox=sandbox,
         )
-    argv = _command(version, choice, place, folder)
+    argv = _command(version, choice, place, quarters)
     if wrapper:
-        argv = [_inside(wrapper, version, place), *argv]
+        argv = [_inside(wrapper, place), *argv]
     telemetry = {"_LAMBDA_TELEMETRY_LOG_FD": "3"}
-    return Order(id=name, environ={**environ, **telemetry}, folder=str(version.task), limits=limits, argv=argv)
+    return Order(
+        id=name, environ={**environ, **telemetry}, folder=place.task, limits=limits, argv=argv, sandbox=sandbox
+    )
 
 
-def _command(version: FunctionVersion, choice: Choice, place: Place, folder: Path) -> list[str]:
+def _sandbox(version: FunctionVersion, choice: Choice, quarters: Quarters) -> Sandbox:
+    binds = [(str(version.task.absolute()), "/var/task", False)]
+    if version.layers is not None:
+        binds.append((str(version.layers.absolute()), "/opt", False))
+    if choice.interpreter is not None and choice.interpreter.language == "node":
+        binds.append((str(quarters.folder / "node"), "/var/runtime", False))
+        prefix = choice.interpreter.path.resolve().parent.parent
+        if prefix.parts[1:2] != ("usr",):
+            binds.append((str(prefix), str(prefix), False))
+    return Sandbox(binds, version.ephemeral, quarters.ports)
+
+
+def _command(version: FunctionVersion, choice: Choice, place: Place, quarters: Quarters) -> list[str]:
     found = choice.interpreter
     if found is None:
-        for base in (version.task, Path(place.opt)):
+        layers = version.layers or quarters.folder / "opt"
+        for base, seen in ((version.task, place.task), (layers, place.opt)):
             if os.access(base / "bootstrap", os.X_OK):
-                return [str(base / "bootstrap")]
+                return [f"{seen}/bootstrap"]
         raise RuntimeUnavailableError(
             f"{version.runtime} functions bring their own runtime: expected an executable file `bootstrap` in the "
             "code's root or in a layer"
@@ -63,14 +132,16 @@ def _command(version: FunctionVersion, choice: Choice, place: Place, folder: Pat
             "--max-http-header-size=1048576",
             f"--max-old-space-size={max(64, version.memory * 9 // 10)}",
         ]
-        return [str(found.path), *options, str(folder / "node" / "bootstrap.mjs")]
-    return [str(found.path), "-X", "utf8", "-S", str(folder / "python" / "bootstrap.py")]
+        folder = place.runtime if quarters.sandboxed else str(quarters.folder / "node")
+        path = found.path.resolve() if quarters.sandboxed else found.path
+        return [str(path), *options, f"{folder}/bootstrap.mjs"]
+    return [str(found.path), "-X", "utf8", "-S", f"{place.runtime}/bootstrap.py"]
 
 
-def _inside(path: str, version: FunctionVersion, place: Place) -> str:
+def _inside(path: str, place: Place) -> str:
     """AWS's well-known folders, as they are here."""
     if path.startswith("/opt/"):
         return f"{place.opt}/{path[5:]}"
     if path.startswith("/var/task/"):
-        return f"{version.task}/{path[10:]}"
+        return f"{place.task}/{path[10:]}"
     return path

@@ -6,6 +6,7 @@ See `guest/zygote.py` for the other end and for the wire between them.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -33,8 +34,9 @@ def lay_out(folder: Path) -> Path:
     seen = folder / "python"
     seen.mkdir(parents=True, exist_ok=True)
     (folder / "parent").mkdir(exist_ok=True)
-    for name in ("main.py", "zygote.py", "snapshot.py"):
+    for name in ("main.py", "zygote.py", "snapshot.py", "sandbox.py"):
         _copy(GUEST / name, folder / "parent" / name)
+    (folder / "root").mkdir(exist_ok=True)
     (folder / "node").mkdir(exist_ok=True)
     _copy(GUEST / "bootstrap.mjs", folder / "node" / "bootstrap.mjs")
     _copy(GUEST / "bootstrap.py", seen / "bootstrap.py")
@@ -67,10 +69,14 @@ def _link(source: Path, target: Path) -> None:
 
 
 class PreparedParent(Forker):
-    """The prepared parent of an interpreter: a process of its own, which never ran anything of a user's."""
+    """The prepared parent of an interpreter: a process of its own, which never ran anything of a user's.
 
-    def __init__(self, interpreter: Interpreter, folder: Path) -> None:
+    `sandboxed`: it sees a small root instead of the machine's, and so does all that it forks.
+    """
+
+    def __init__(self, interpreter: Interpreter, folder: Path, *, sandboxed: bool = False) -> None:
         super().__init__()
+        self._sandboxed = sandboxed
         self.interpreter = interpreter
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,6 +106,9 @@ class PreparedParent(Forker):
         if self.interpreter.version.split(".")[:2] != [str(n) for n in sys.version_info[:2]]:
             # another version must not write its compiled files beside those of our own environment
             flags += ["-X", f"pycache_prefix={self._folder / 'pycache'}"]
+        sandbox = None
+        if self._sandboxed:
+            sandbox = {"root": str(self._folder / "root"), "hidden": [str(self._folder.parent)]}
         return subprocess.Popen(  # noqa: S603 - the interpreter that was chosen, our own program
             [
                 str(self.interpreter.path),
@@ -107,6 +116,7 @@ class PreparedParent(Forker):
                 str(self._folder / "parent" / "main.py"),
                 str(control),
                 str(self._folder / "python"),
+                json.dumps(sandbox),
                 *PRELOADED,
             ],
             pass_fds=(control,),

@@ -28,6 +28,7 @@ from fogbank.runtime.model import (
     RestoreError,
     State,
 )
+from fogbank.runtime.orders import MAX_PROCESSES
 from fogbank.runtime.pool import Pool
 from fogbank.runtime.recording import Recorder
 from fogbank.runtime.snapshots import InitFailedError
@@ -228,6 +229,8 @@ class Runtime(Maker):
 
     async def snapshot(self, version: FunctionVersion) -> None:
         """Take the snapshot of a version with SnapStart, if there is none. Raises as `start_environment` does."""
+        if (await self.quarters()).sandboxed:
+            return
         await self._snapshots.of(version)
 
     def provision(self, version: FunctionVersion, count: int) -> None:
@@ -319,12 +322,20 @@ class Runtime(Maker):
                 for environment in list(pool.environments):
                     if environment.state in (State.BUSY, State.STARTING):
                         busy = True
-                        if environment.memory.sample_all() > limit:
-                            environment.over_memory()
+                        await _look(environment, limit)
             for environment in list(self._snapshots.starting):
                 busy = True
-                if environment.memory.sample_all() > environment.version.memory * 1024 * 1024:
-                    environment.over_memory()
+                await _look(environment, environment.version.memory * 1024 * 1024)
+
+
+async def _look(environment: Environment, limit: int) -> None:
+    """End an environment that has more memory than `limit` bytes, or more processes than any may have."""
+    memory = environment.memory
+    used = memory.sample_all()
+    if memory.processes > MAX_PROCESSES:
+        environment.end()
+    elif used > limit and (memory.processes == 1 or await asyncio.to_thread(memory.proportional) > limit):
+        environment.over_memory()
 
 
 def _restore_error(failure: InitFailure) -> RestoreError:

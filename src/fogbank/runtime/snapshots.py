@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fogbank.runtime.environment import Environment, InitFailure
-from fogbank.runtime.forker import Forker, Order
+from fogbank.runtime.forker import Forked, Forker, Order
 from fogbank.runtime.model import Exit, FunctionVersion, StartError
 
 MAX_SNAPSHOTS = 64
@@ -49,7 +49,7 @@ class SnapshotParent(Forker):
         self._pids: dict[str, int] = {}
         self._retired = False
 
-    async def fork(self, order: Order, descriptors: Sequence[int], ended: Callable[[Exit], None]) -> int:
+    async def fork(self, order: Order, descriptors: Sequence[int], ended: Callable[[Exit], None]) -> Forked:
         """See `Forker.fork`."""
 
         def gone(exit_: Exit) -> None:
@@ -59,12 +59,12 @@ class SnapshotParent(Forker):
                 self.initialized.end()
 
         said = await super().fork(order, descriptors, gone)
-        pid = child_of(self.initialized.pid, said)
+        pid = child_of(self.initialized.pid, said.pid)
         if pid is None:
             self.initialized.end()
             raise StartError("the snapshot named a process that is not its own")
         self._pids[order.id] = pid
-        return pid
+        return Forked(pid)
 
     def end(self, name: str) -> None:
         """See `Forker.end`."""

@@ -41,8 +41,9 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an environment lives: its folders, its log stream, the address of its Runtime API, Fogbank's endpoint."""
+    """Where an environment lives, as it sees it: its folders, its log stream, its Runtime API, Fogbank's endpoint."""
 
+    task: str
     runtime: str
     opt: str
     temporary: str
@@ -74,7 +75,7 @@ def variables(
     opt = place.opt
     found = {
         "PATH": f"{opt}/bin:{_machine_path(choice)}",
-        "LD_LIBRARY_PATH": f"{version.task}:{version.task}/lib:{opt}/lib",
+        "LD_LIBRARY_PATH": f"{place.task}:{place.task}/lib:{opt}/lib",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "HOME": place.temporary,
@@ -98,7 +99,7 @@ def variables(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory),
         "AWS_LAMBDA_INITIALIZATION_TYPE": how.value,
         "AWS_LAMBDA_RUNTIME_API": place.api,
-        "LAMBDA_TASK_ROOT": str(version.task),
+        "LAMBDA_TASK_ROOT": place.task,
         "LAMBDA_RUNTIME_DIR": place.runtime,
         "FOGBANK_OPT": opt,
         "TMPDIR": place.temporary,

@@ -109,6 +109,11 @@ class HttpServer(Actor):
         loop = asyncio.get_running_loop()
         self._listeners.append(await loop.create_server(lambda: Connection(self), sock=sock, backlog=1024))
 
+    async def open_door(self, sock: socket.socket) -> asyncio.Server:
+        """The same for a while: whoever opened the door closes it."""
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(self), sock=sock, backlog=128)
+
     async def on_start(self) -> None:
         self._stopping = False
         self.spawn(self._sweep())

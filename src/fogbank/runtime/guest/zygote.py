@@ -6,18 +6,19 @@ to Fogbank, so that a child can share nothing by mistake.
 
 Wire: one JSON document per message of a SOCK_SEQPACKET socket, whose descriptor is the first argument.
 
-    to the parent      {"do": "start", "id", "environ", "folder", "path", "pycache", "limits", "argv"?, "snapshot"?}
+    to the parent      {"do": "start", "id", "environ", "folder", "path", "pycache", "limits", "argv"?, "snapshot"?,
+                           "sandbox"?}
                          + output pipe, and for a snapshot the control socket that it is to have as a parent itself
                        {"do": "end", "id"}
     from the parent    {"is": "ready", "python", "modules", "problem"}
-                       {"is": "started", "id", "pid"}   {"is": "failed", "id", "problem"}
+                       {"is": "started", "id", "pid", "first"?} + sockets   {"is": "failed", "id", "problem"}
                        {"is": "ended", "id", "status", "signal", "resident"}
 
 When the socket closes, which it does however Fogbank ends, the parent kills every environment with all that it
 started, and goes. Runs on Python 3.9 and later.
 """
 
-# ruff: noqa: PTH110, PTH118, PTH123 - what is imported here is imported in every function
+# ruff: noqa: PTH110, PTH118, PTH120, PTH123 - what is imported here is imported in every function
 # ruff: noqa: BLE001 - a package that cannot be imported is reported, whatever it raises
 # ruff: noqa: SIM105 - the same
 
@@ -41,6 +42,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+SYS_CLOSE_RANGE = 436
 MESSAGE = 1 << 20
 CONTROL = 256
 """Where a snapshot's control socket is: past the descriptors that are closed, and below what init code opens first."""
@@ -63,6 +65,18 @@ class Plan:
         self.argv: list[str] | None = message.get("argv")
         self.output = output
         self.control = control
+        self.shell: Any = None
+        """The `sandbox.Shell` that it is to enter, if any."""
+
+
+class Making:
+    """A sandbox that is being made: by the process `maker`, which tells of it in the pipe `told`, and passes on."""
+
+    def __init__(self, name: str, maker: int, told: int) -> None:
+        self.name = name
+        self.maker = maker
+        self.told = told
+        self.ending = False
 
 
 class Parent:
@@ -73,6 +87,11 @@ class Parent:
         self.children: dict[str, int] = {}  # id -> pid
         self.ids: dict[int, str] = {}  # pid -> id
         self.tags: dict[str, str] = {}  # the environment's log stream -> id
+        self.sandbox: Any = None  # the module, if environments are sandboxed
+        self.firsts: dict[str, int] = {}  # id -> pid of the first process in a sandbox
+        self.making: dict[int, Making] = {}  # pipe -> the sandbox that is being made
+        self.poll = select.poll()
+        self.life = os.pipe()  # what is in a sandbox ends when nobody can write to it any more
 
     def run(self, modules: list[str], problem: str | None) -> Plan | None:
         """Serve until the socket closes; returns a `Plan` in a child, `None` in the parent."""
@@ -85,13 +104,15 @@ class Parent:
             signal.signal(ignored, signal.SIG_IGN)  # a terminal's signal is Fogbank's to answer
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.say({"is": "ready", "python": sys.version.split()[0], "modules": modules, "problem": problem})
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        poll.register(woken, select.POLLIN)
+        self.poll.register(self.control, select.POLLIN)
+        self.poll.register(woken, select.POLLIN)
         while True:
-            for ready, _ in poll.poll():
+            for ready, _ in self.poll.poll():
                 if ready == woken:
                     self.drain(woken)
+                    continue
+                if ready in self.making:
+                    self.made(self.making[ready])
                     continue
                 data, fds = self.hear()
                 if not data:
@@ -133,10 +154,10 @@ class Parent:
         """Do what Fogbank asks; a `Plan` in the child that it forked."""
         name = message["id"]
         if message["do"] == "end":
-            pid = self.children.get(name)
-            if pid is not None:
-                kill_group(pid)
+            self.end(name)
             return None
+        if message.get("sandbox"):
+            return self.fork_sandboxed(message, fds[0])
         try:
             pid = os.fork()
         except OSError as error:
@@ -156,6 +177,85 @@ class Parent:
         self.say({"is": "started", "id": name, "pid": pid})
         return None
 
+    def end(self, name: str) -> None:
+        for making in self.making.values():
+            making.ending = making.ending or making.name == name
+        if name in self.firsts:
+            kill(self.firsts[name])  # and the kernel all that is in the sandbox
+        elif name in self.children:
+            kill_group(self.children[name])
+
+    def fork_sandboxed(self, message: dict[str, Any], output: int) -> Plan | None:
+        """Fork the process that makes a sandbox; a `Plan` in the second process of that."""
+        told, tell = os.pipe()
+        try:
+            maker = os.fork()
+        except OSError as error:
+            for fd in (output, told, tell):
+                os.close(fd)
+            self.say({"is": "failed", "id": message["id"], "problem": str(error)})
+            return None
+        if maker == 0:
+            os.close(told)
+            return self.make_sandbox(message, output, tell)
+        os.close(output)
+        os.close(tell)
+        self.making[told] = Making(message["id"], maker, told)
+        self.poll.register(told, select.POLLIN)
+        return None
+
+    def make_sandbox(self, message: dict[str, Any], output: int, tell: int) -> Plan | None:
+        """Make the namespaces and the two processes in them, tell of them, and be gone."""
+        first = 0
+        try:
+            shell = self.sandbox.Shell(message["sandbox"])
+            first = os.fork()
+            if first == 0:
+                self.sandbox.reap_for_ever(self.life[0])
+            second = os.fork()
+            if second == 0:
+                plan = Plan(message, output)
+                plan.shell = shell
+                return plan
+            os.write(tell, f"{first} {second}".encode())
+            started = {"is": "started", "id": message["id"], "pid": second, "first": first}
+            sockets = [made.fileno() for made in shell.sockets]
+            socket.send_fds(self.control, [json.dumps(started).encode()], sockets)
+        except OSError as error:
+            if first:
+                kill(first)
+            os.write(tell, f"failed {error}".encode())
+        os._exit(0)
+
+    def hear_makers(self, ended: int) -> bool:
+        """Something unknown has ended: a maker, which is reaped here, or what a maker tells of."""
+        poll = select.poll()
+        for told in self.making:
+            poll.register(told, select.POLLIN)
+        mine = any(making.maker == ended for making in self.making.values())
+        for told, _ in poll.poll(0):
+            self.made(self.making[told])
+        return mine
+
+    def made(self, making: Making) -> None:
+        """Take note of the processes in a new sandbox, or of why there is none."""
+        self.poll.unregister(making.told)
+        del self.making[making.told]
+        said = os.read(making.told, 4096).decode(errors="replace")
+        os.close(making.told)
+        os.waitpid(making.maker, 0)
+        numbers = said.split()
+        if len(numbers) != 2 or not numbers[0].isdigit():
+            problem = said.partition(" ")[2] or "the process that makes its sandbox has died"
+            self.say({"is": "failed", "id": making.name, "problem": problem})
+            return
+        first, second = int(numbers[0]), int(numbers[1])
+        self.children[making.name] = second
+        self.ids[second] = making.name
+        self.firsts[making.name] = first
+        if making.ending:
+            kill(first)
+
     def reap(self) -> None:
         """Report what has ended. A child's whole group goes with it, before its number can be given to another."""
         while True:
@@ -165,8 +265,13 @@ class Parent:
                 return
             if ended is None:
                 return
+            if ended.si_pid not in self.ids and self.hear_makers(ended.si_pid):
+                continue
             name = self.ids.pop(ended.si_pid, None)
-            if name is not None:
+            first = self.firsts.pop(name, None) if name is not None else None
+            if first is not None:
+                kill(first)
+            elif name is not None:
                 kill_group(ended.si_pid)
             _, status, usage = os.wait4(ended.si_pid, 0)
             if name is None:
@@ -215,6 +320,10 @@ class Parent:
         """Fogbank is gone: so is everything that it ran."""
         for pid in list(self.ids):
             kill_group(pid)
+        for pid in self.firsts.values():
+            kill(pid)
+        for pipe in self.life:
+            os.close(pipe)
         self.children.clear()
         deadline = time.monotonic() + 2
         while time.monotonic() < deadline:
@@ -245,7 +354,7 @@ def kill_group(pid: int) -> None:
 
 def become(plan: Plan, parent: int) -> None:
     """Turn a fresh child into an execution environment: own group, descriptors, limits, environment, folder."""
-    leave(parent)
+    leave(None if plan.shell is not None else parent)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -256,7 +365,11 @@ def become(plan: Plan, parent: int) -> None:
         kept = 4
     elif plan.control is not None:
         plan.control = fcntl.fcntl(plan.control, fcntl.F_DUPFD_CLOEXEC, CONTROL)
-    os.closerange(kept, CONTROL)
+    if plan.shell is not None:
+        close_from(kept)
+        enter(plan.shell)
+    else:
+        os.closerange(kept, CONTROL)
     limit("RLIMIT_CORE", 0)
     for name, value in plan.limits.items():
         limit(name, value)
@@ -267,13 +380,26 @@ def become(plan: Plan, parent: int) -> None:
     os.chdir(plan.folder)
 
 
-def leave(parent: int) -> None:
-    """Be a group of one's own, that ends with the parent and hears no signals for it."""
+def leave(parent: int | None) -> None:
+    """Be a group of one's own, that ends with the parent and hears no signals for it.
+
+    In a sandbox, where there is no parent to be seen, it ends with the sandbox.
+    """
     os.setpgid(0, 0)  # a session of its own would cost milliseconds, and none has a terminal
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+    if parent is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
     signal.set_wakeup_fd(-1)
+
+
+def enter(shell: Any) -> None:
+    """Enter a sandbox, or say in the function's log why not."""
+    try:
+        shell.enter()
+    except OSError as error:
+        os.write(1, f"the sandbox cannot be entered: {error}\n".encode())
+        os._exit(1)
 
 
 def print_to(output: int) -> None:
@@ -316,6 +442,12 @@ def stay_as_snapshot(control: int, initial: dict[str, str]) -> None:
     snapshot.renew_state(old)
 
 
+def close_from(first: int) -> None:
+    """Close every descriptor from `first` on."""
+    if _libc.syscall(SYS_CLOSE_RANGE, first, ctypes.c_uint(0xFFFFFFFF), 0) != 0:
+        os.closerange(first, 4096)
+
+
 def limit(name: str, value: int) -> None:
     number = getattr(resource, name, None)
     if number is None:
@@ -338,9 +470,34 @@ def prepare(packages: list[str]) -> str | None:
     return problem
 
 
+def enter_sandbox(wanted: dict[str, Any] | None, runtime: str) -> Any:
+    """The module `sandbox`, if environments are to be sandboxed; this process has a root of its own then."""
+    if wanted is None:
+        return None
+    folder = os.path.dirname(__file__)
+    sys.path.insert(0, folder)
+    sandbox = importlib.import_module("sandbox")
+    sys.path.remove(folder)
+    try:
+        sandbox.enter(wanted["root"], runtime, wanted["hidden"])
+    except OSError as error:
+        sys.exit(f"no sandbox: {error}")  # it was possible when Fogbank tried
+    if sys.pycache_prefix:
+        sys.pycache_prefix = sandbox.HOST + sys.pycache_prefix
+    return sandbox
+
+
 def main() -> tuple[Any, Plan, list[str]] | None:
-    """argv: the control socket's descriptor, the runtime's folder, then the packages to offer."""
-    number, folder, packages = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    """argv: the control socket's descriptor, the runtime's folder, a sandbox, then the packages to offer.
+
+    The sandbox is JSON: null, or {"root": an empty folder, "hidden": folders that must not be seen}.
+    """
+    number, folder, packages = int(sys.argv[1]), sys.argv[2], sys.argv[4:]
+    control = socket.socket(fileno=number)
+    control.set_inheritable(False)
+    sandbox = enter_sandbox(json.loads(sys.argv[3]), folder)
+    if sandbox is not None:
+        folder = "/var/runtime"
     sys.path.insert(0, folder)
     site.setquit()
     site.setcopyright()
@@ -354,13 +511,13 @@ def main() -> tuple[Any, Plan, list[str]] | None:
         for name in {module.partition(".")[0] for module in set(sys.modules) - standard}
         if os.path.exists(os.path.join(folder, name)) or os.path.exists(os.path.join(folder, name + ".py"))
     )
-    control = socket.socket(fileno=number)
-    control.set_inheritable(False)
     gc.collect()
     gc.disable()  # a collection in the parent would move objects that children share
     gc.freeze()
     parent = os.getpid()
-    plan = Parent(control).run(offered, problem)
+    serving = Parent(control)
+    serving.sandbox = sandbox
+    plan = serving.run(offered, problem)
     if plan is None:
         return None
     control.detach()
@@ -377,7 +534,7 @@ def begin() -> None:
     if found is None:
         return
     bootstrap, plan, offered = found
-    for name in ("zygote", "snapshot"):  # no business of the function
+    for name in ("zygote", "snapshot", "sandbox"):  # no business of the function
         sys.modules.pop(name, None)
     sys.pycache_prefix = plan.pycache
     pause = None

@@ -108,7 +108,7 @@ def _unpack(package: Path | bytes, folder: Path, limit: int) -> int:
                 links.append((target, _read(archive, entry, 4096).decode(errors="surrogateescape")))
                 continue
             written += _write(archive, entry, target, limit - written)
-            target.chmod((mode & 0o777 or 0o644) | 0o600)
+            target.chmod((mode & 0o777) | 0o644)  # the sandbox's user is another than ours
     for target, destination in links:
         _link(folder, target, destination)
     return written

@@ -1,0 +1,368 @@
+"""The sandbox: namespaces of its own for every environment, and a small root in place of the machine's.
+
+The prepared parent enters a user namespace and a root of its own once (`enter`): the system read-only, the runtime at
+/var/runtime, the machine behind `HOST`. Each environment is then forked in three steps (`Shell`): a passing process
+makes the other namespaces, the first process in them only reaps what others leave behind, and the second is the
+function's. When the first goes, and it goes with the prepared parent, the kernel ends everything beside it.
+
+    /usr, /lib*, /bin, /sbin, some of /etc   the machine's, read-only
+    /var/runtime                             the runtime client and the packages that it offers, read-only
+    /var/task, /opt                          the function's code and layers, read-only
+    /tmp                                     its own, as large as its configuration says
+    /proc, /dev                              its own processes; null, zero, full, random, urandom
+
+Run as a program it tries all of this once and prints what went wrong, if anything, as JSON.
+Runs on Python 3.9 and later, standard library only.
+"""
+
+# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH114, PTH115, PTH118, PTH120, PTH208, PTH211 - see zygote.py
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import platform
+import signal
+import socket
+import struct
+import sys
+from typing import Any
+
+HOST = "/.host"
+UID, GID = 993, 990
+"""The ids that functions have on Lambda."""
+NOBODY = 65534
+"""Whom functions are outside of the sandbox, when Fogbank runs as root."""
+
+NEWNS, NEWUTS, NEWIPC = 0x00020000, 0x04000000, 0x08000000
+NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
+MNT_DETACH = 2
+AT_FDCWD, AT_RECURSIVE = -100, 0x8000
+ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
+SYS_MOUNT_SETATTR = 442
+SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "arm64": 41, "riscv64": 41}.get(platform.machine(), -1)
+PR_SET_DUMPABLE = 4
+PR_SET_NO_NEW_PRIVS = 38
+CAP_VERSION = 0x20080522
+
+SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
+SETTINGS = (
+    "alternatives",
+    "ca-certificates",
+    "crypto-policies",
+    "gai.conf",
+    "host.conf",
+    "hosts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "nsswitch.conf",
+    "os-release",
+    "pki",
+    "protocols",
+    "resolv.conf",
+    "services",
+    "ssl",
+)
+DEVICES = ("null", "zero", "full", "random", "urandom")
+PASSWD = f"root:x:0:0:root:/:/sbin/nologin\nsbx_user1051:x:{UID}:{GID}::/tmp:/sbin/nologin\n"
+GROUP = f"root:x:0:\nsbx_user1051:x:{GID}:\n"
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class SandboxError(OSError):
+    """The kernel does not allow a step; the message names it."""
+
+
+def check(result: int, step: str) -> None:
+    """Raise `SandboxError` if a call of the C library failed."""
+    if result != 0:
+        raise SandboxError(f"{step}: {os.strerror(ctypes.get_errno())}")
+
+
+def unshare(flags: int, step: str) -> None:
+    """Leave namespaces for new ones."""
+    check(libc.unshare(ctypes.c_int(flags)), step)
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    """Mount a file system, as the system call of that name does."""
+    check(
+        libc.mount(
+            source.encode(),
+            target.encode(),
+            None if kind is None else kind.encode(),
+            ctypes.c_ulong(flags),
+            options.encode() or None,
+        ),
+        f"mounting {target}",
+    )
+
+
+def restrict(target: str, attributes: int, *, below: bool = True) -> None:
+    """Add to a mount's attributes, and to those of the mounts below it."""
+    wanted = struct.pack("QQQQ", attributes, 0, 0, 0)
+    flags = AT_RECURSIVE if below else 0
+    result = libc.syscall(
+        SYS_MOUNT_SETATTR, AT_FDCWD, target.encode(), ctypes.c_uint(flags), wanted, ctypes.c_size_t(len(wanted))
+    )
+    check(result, f"making {target} read-only (Linux 5.12 can)")
+
+
+def bind(source: str, target: str, *, writable: bool = False) -> None:
+    """Show `source` at `target`, which is made if it is missing."""
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    elif not os.path.exists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+    mount(source, target, None, MS_BIND | MS_REC)
+    restrict(target, ATTR_NOSUID | ATTR_NODEV | (0 if writable else ATTR_RDONLY))
+
+
+def write(path: str, text: str) -> None:
+    """Write a file that is there or is made."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.write(file, text.encode())
+    except OSError as error:
+        raise SandboxError(f"writing {path}: {error.strerror}") from error
+    finally:
+        os.close(file)
+
+
+# -- the prepared parent ------------------------------------------------------------------------------------------
+
+
+def enter(root: str, runtime: str, hidden: list[str]) -> None:
+    """Give this process a user namespace and a root of its own.
+
+    `root` is an empty folder, `runtime` the runtime's; `hidden` must not be seen, whatever else is shown.
+    """
+    new_user()
+    build(root, runtime)
+    for folder in hidden:
+        hide(root, folder)
+    os.mkdir(root + HOST)
+    os.chdir(root)
+    check(libc.syscall(SYS_PIVOT_ROOT, b".", HOST[1:].encode()), "changing the root")
+    os.chdir("/")
+
+
+def new_user() -> None:
+    """A user namespace in which this process may mount. Only root may give functions another user than its own."""
+    if os.geteuid() != 0:
+        uid, gid = os.geteuid(), os.getegid()
+        unshare(NEWUSER | NEWNS, "a user namespace")
+        write("/proc/self/setgroups", "deny")
+        write("/proc/self/uid_map", f"{UID} {uid} 1")
+        write("/proc/self/gid_map", f"{GID} {gid} 1")
+        return
+    reader, writer = os.pipe()
+    me = os.getpid()
+    outside = os.fork()
+    if outside == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        try:
+            write(f"/proc/{me}/uid_map", f"0 0 1\n{UID} {NOBODY} 1")
+            write(f"/proc/{me}/gid_map", f"0 0 1\n{GID} {NOBODY} 1")
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    os.close(reader)
+    try:
+        unshare(NEWUSER | NEWNS, "a user namespace")
+    finally:
+        os.close(writer)
+        _, status = os.waitpid(outside, 0)
+    if status != 0:
+        raise SandboxError("giving functions a user of their own: the ids cannot be mapped")
+
+
+def build(root: str, runtime: str) -> None:
+    """Fill a small root: the system, the interpreter and the runtime, all read-only."""
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("fogbank", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=4m")
+    for name in SYSTEM:
+        place = "/" + name
+        if os.path.islink(place):
+            os.symlink(os.readlink(place), root + place)
+        elif os.path.isdir(place):
+            bind(place, root + place)
+    for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}:
+        if not prefix.startswith("/usr/") and prefix != "/usr":
+            bind(prefix, root + prefix)
+    os.mkdir(root + "/etc")
+    for name in SETTINGS:
+        if os.path.exists(f"/etc/{name}"):
+            bind(f"/etc/{name}", f"{root}/etc/{name}")
+    write(root + "/etc/passwd", PASSWD)
+    write(root + "/etc/group", GROUP)
+    for name in ("dev", "proc", "tmp", "opt", "var", "var/task", "var/runtime"):
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+    for name in DEVICES:
+        os.close(os.open(f"{root}/dev/{name}", os.O_CREAT | os.O_WRONLY, 0o666))
+        mount(f"/dev/{name}", f"{root}/dev/{name}", None, MS_BIND)
+    for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        os.symlink(f"/proc/self/{target}", f"{root}/dev/{name}")
+    for name in os.listdir(runtime):
+        bind(os.path.realpath(os.path.join(runtime, name)), f"{root}/var/runtime/{name}")
+
+
+def hide(root: str, folder: str) -> None:
+    """Cover a folder that was shown with what is around it."""
+    if os.path.isdir(root + folder):
+        mount("none", root + folder, "tmpfs", MS_NOSUID | MS_NODEV, "size=4k,mode=000")
+
+
+# -- one environment ----------------------------------------------------------------------------------------------
+
+
+class Shell:
+    """The namespaces of one environment, made by a process that passes on.
+
+    `wanted` is what Fogbank asked for: {"binds": [[source, target, writable]], "tmp": MB, "ports": [number] or null}.
+    With ports the environment has a network of its own, that is loopback only; `sockets` listen at those ports then,
+    for Fogbank to answer.
+    """
+
+    def __init__(self, wanted: dict[str, Any]) -> None:
+        self.wanted = wanted
+        self.sockets: list[socket.socket] = []
+        ports = wanted["ports"]
+        unshare(NEWNS | NEWPID | NEWIPC | NEWUTS | (0 if ports is None else NEWNET), "namespaces for an environment")
+        check(libc.sethostname(b"localhost", 9), "naming the host")
+        if ports is not None:
+            loopback_up()
+            self.sockets = [listening(port) for port in ports]
+
+    def enter(self) -> None:
+        """Be the function's process: see the small root only, be nobody, and be able to become nobody else."""
+        for made in self.sockets:
+            made.detach()  # Fogbank has them; here they are closed
+        self.mount()
+        drop()
+
+    def mount(self) -> None:
+        """Put the environment's own folders in place, and leave the machine behind."""
+        options = "mode=1777,size={}m,nr_inodes={}".format(self.wanted["tmp"], self.wanted["tmp"] * 256)
+        mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options)  # noqa: S108 - the environment's own
+        for source, target, writable in self.wanted["binds"]:
+            self.show(HOST + source, target, writable=writable)
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
+        check(libc.umount2(HOST.encode(), MNT_DETACH), "leaving the machine's root")
+        restrict("/", ATTR_RDONLY, below=False)
+
+    def show(self, source: str, target: str, *, writable: bool) -> None:
+        """Show one of the folders that the environment is given."""
+        if not os.path.exists(source):
+            return
+        if os.path.isdir(target) and os.listdir(target):  # an interpreter below /opt: what is there stays
+            for name in os.listdir(source):
+                bind(f"{source}/{name}", f"{target}/{name}", writable=writable)
+        else:
+            bind(source, target, writable=writable)
+
+
+def listening(port: int) -> socket.socket:
+    """A socket that listens at a port of the loopback address."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.bind(("127.0.0.1", port))
+    made.listen(128)
+    return made
+
+
+def loopback_up() -> None:
+    """Start the one interface of a new network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sH14x", b"lo", 0x1 | 0x40)  # IFF_UP | IFF_RUNNING
+        try:
+            fcntl.ioctl(any_socket, 0x8914, request)  # SIOCSIFFLAGS
+        except OSError as error:
+            raise SandboxError(f"starting the loopback network: {error.strerror}") from error
+
+
+def drop() -> None:
+    """Give up every right. A user namespace of its own makes the limit of processes count here only."""
+    if os.geteuid() != UID:
+        os.setgroups([])
+        os.setresgid(GID, GID, GID)
+        os.setresuid(UID, UID, UID)
+    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    unshare(NEWUSER, "a user namespace for an environment")
+    write("/proc/self/setgroups", "deny")
+    write("/proc/self/uid_map", f"{UID} {UID} 1")
+    write("/proc/self/gid_map", f"{GID} {GID} 1")
+    write("/proc/sys/user/max_user_namespaces", "0")
+    header, nothing = struct.pack("Ii", CAP_VERSION, 0), struct.pack("IIIIII", 0, 0, 0, 0, 0, 0)
+    check(libc.capset(header, nothing), "giving up rights")
+    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "giving up rights for good")
+
+
+def reap_for_ever(life: int) -> None:
+    """Be the first process of the namespaces: reap what is left behind, and go when the prepared parent goes.
+
+    `life`: the reading end of a pipe that only the prepared parent can write to.
+    """
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    os.closerange(0, life)
+    os.closerange(life + 1, 4096)
+    while True:
+        try:
+            os.read(life, 1)
+        except InterruptedError:
+            continue
+        os._exit(0)
+
+
+# -- a trial ------------------------------------------------------------------------------------------------------
+
+
+def attempt(root: str, runtime: str) -> None:
+    """Make one whole sandbox and leave it."""
+    enter(root, runtime, [])
+    shell = Shell({"binds": [], "tmp": 1, "ports": [9001]})
+    reader, writer = os.pipe()
+    first = os.fork()
+    if first == 0:
+        os.close(writer)
+        reap_for_ever(reader)
+    second = os.fork()
+    if second == 0:
+        os.close(reader)
+        try:
+            shell.enter()
+        except OSError as error:
+            os.write(writer, str(error).encode())
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(second, 0)
+    os.kill(first, signal.SIGKILL)
+    os.waitpid(first, 0)
+    os.close(writer)
+    if status != 0:
+        raise SandboxError(os.read(reader, 4096).decode() or "the trial failed")
+
+
+def main() -> None:
+    """argv: an empty folder, the runtime's folder."""
+    problem = None
+    try:
+        attempt(sys.argv[1], sys.argv[2])
+    except OSError as error:
+        problem = str(error)
+    sys.stdout.write(json.dumps({"problem": problem}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Whether this machine allows the sandbox, by trying it once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from fogbank.runtime.interpreters import Interpreter
+from fogbank.runtime.parent import GUEST
+
+_PATIENCE = 20.0
+_SETTINGS = {
+    "kernel.unprivileged_userns_clone": "sysctl -w kernel.unprivileged_userns_clone=1",
+    "kernel.apparmor_restrict_unprivileged_userns": "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    "user.max_user_namespaces": "sysctl -w user.max_user_namespaces=65536",
+}
+_FORBIDDEN = {
+    "kernel.unprivileged_userns_clone": "0",
+    "kernel.apparmor_restrict_unprivileged_userns": "1",
+    "user.max_user_namespaces": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of the trial: why there can be no sandbox and what to do about it, or nothing."""
+
+    problem: str | None = None
+    do: str | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether environments can be sandboxed."""
+        return self.problem is None
+
+
+class _Report(msgspec.Struct):
+    problem: str | None
+
+
+async def attempt(interpreter: Interpreter, folder: Path | None = None) -> Trial:
+    """Make one sandbox as environments get it, in a process of its own, and leave it; nothing stays in `folder`."""
+    with TemporaryDirectory(prefix="trial-", dir=folder) as name:
+        place = Path(name)
+        for part in ("root", "runtime"):
+            (place / part).mkdir()
+        problem = await _try(interpreter, place)
+    if problem is None:
+        return Trial()
+    return Trial(problem, _advice())
+
+
+async def _try(interpreter: Interpreter, folder: Path) -> str | None:
+    process = await asyncio.create_subprocess_exec(
+        str(interpreter.path),
+        "-I",
+        "-S",
+        str(GUEST / "sandbox.py"),
+        str(folder / "root"),
+        str(folder / "runtime"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, said = await asyncio.wait_for(process.communicate(), _PATIENCE)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return "the trial took too long"
+    try:
+        return msgspec.json.decode(output, type=_Report).problem
+    except msgspec.DecodeError:
+        return said.decode(errors="replace").strip().rpartition("\n")[2] or f"the trial ended with {process.returncode}"
+
+
+def _advice() -> str:
+    """What an administrator can do, by what the kernel's settings say."""
+    for setting, forbidden in _FORBIDDEN.items():
+        path = Path("/proc/sys", *setting.split("."))
+        if path.is_file() and path.read_text().strip() == forbidden:
+            return f"as root: {_SETTINGS[setting]}"
+    return (
+        "run Fogbank where user namespaces are allowed (in Docker: --security-opt seccomp=unconfined "
+        "--security-opt systempaths=unconfined), on Linux 5.12 or newer; or choose --isolation process"
+    )
