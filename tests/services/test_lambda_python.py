@@ -61,6 +61,7 @@ async def test_the_documented_environment_and_nothing_of_ours(
     trace = found["_X_AMZN_TRACE_ID"].split(";")
     assert (trace[0], trace[-1]) == ("Root=1-5759e988-bd862e3fe1be46a994272793", "Sampled=1")
     assert {name: found.get(name) for name in expected} == expected
+    assert found["_X_AMZN_TRACE_ID"].startswith("Root=1-5759e988-bd862e3fe1be46a994272793;")
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "LAMBDA_RUNTIME_DIR", "PATH"):
         assert found[name]
     assert found["AWS_LAMBDA_LOG_STREAM_NAME"].endswith("]" + found["AWS_LAMBDA_LOG_STREAM_NAME"][-32:])
