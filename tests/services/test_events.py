@@ -502,9 +502,9 @@ class TestArchives:
 
 
 def test_what_is_not_there_yet_says_so(events: Any) -> None:
-    code, message = refused(events.list_connections)
+    code, message = refused(events.list_endpoints)
     assert code == "NotImplemented"
-    assert "ListConnections" in message
+    assert "ListEndpoints" in message
 
 
 def test_accounts_and_regions_are_apart(server: Any) -> None:
