@@ -7,8 +7,8 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ from fogbank.core.config import Auth, Config
 from fogbank.core.http import HttpLimits, HttpServer
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
+from fogbank.core.scope import Scope
 from fogbank.gateway import Gateway
 from fogbank.gateway.traces import TracePages
 from fogbank.services.cloudformation import CloudFormation
+from fogbank.services.lambda_ import Lambda
 from fogbank.templates.engine import Engine
 
 BACKLOG = 1024
+MIN_MEMORY, MAX_MEMORY = 128, 10_240
 _OFFSET_FILE = "clock-offset"
 
 
@@ -91,6 +94,23 @@ class Server(Actor):
             return {"on": False}
         report = await self.cloud.usage.report(since=since, traces=traces)
         return {"on": True, **{part.name: getattr(report, part.name) for part in fields(report)}}
+
+    async def trial(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """See `gateway.admin`: `{"function", "region", "account", "payload", "memory"}`, or `{…, "end": [MB, …]}`."""
+        service = self.cloud.services.get("lambda")
+        if not isinstance(service, Lambda):
+            raise ValueError("this server has no Lambda")  # noqa: TRY004 - it is the answer to a request
+        scope = Scope(document.get("account") or self.config.account, document.get("region") or self.config.region)
+        name = document.get("function")
+        if not isinstance(name, str):
+            raise ValueError('expected {"function": a name or an ARN}')  # noqa: TRY004 - as above
+        if "end" in document:
+            await service.end_trials(scope, name, [int(memory) for memory in document["end"]])
+            return {}
+        memory = document.get("memory")
+        if not isinstance(memory, int) or not MIN_MEMORY <= memory <= MAX_MEMORY:
+            raise ValueError(f"expected memory from {MIN_MEMORY} to {MAX_MEMORY} MB, got {memory!r}")
+        return asdict(await service.trial(scope, name, str(document.get("payload", "{}")).encode(), memory))
 
     def health(self) -> dict[str, Any]:
         """What is here."""

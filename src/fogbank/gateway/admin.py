@@ -5,6 +5,7 @@ GET  /_localstack/health    the same in LocalStack's form, which many tools wait
 POST /_fogbank/reset        empty everything                        (only with --auth local)
 POST /_fogbank/clock        {"seconds": 3600} moves time forward    (only with --auth local)
 GET  /_fogbank/clock        what time it is
+POST /_fogbank/trials       run a function once with another memory size  (only with --auth local)
 GET  /_fogbank/usage        what was used, in the units that AWS bills; ?since= (clock seconds) &traces= (how many)
 GET  /_fogbank/traces       traces; /_fogbank/traces/ID one of them, /_fogbank/map the service graph: see `traces.py`
 GET  /_fogbank/<service>/…  a file that a reply pointed to (a function's code)
@@ -22,6 +23,7 @@ import msgspec
 from fogbank import __version__
 from fogbank.core.config import Auth, Config
 from fogbank.core.downloads import Downloads, Uploads
+from fogbank.core.errors import ApiError
 from fogbank.core.http import HttpRequest, HttpResponse
 from fogbank.gateway.answers import answer, problem
 from fogbank.gateway.traces import TRACE_PATHS, TracePages
@@ -53,6 +55,10 @@ class Admin(Protocol):
         """What was used since a moment (clock seconds), with the newest traces one by one."""
         ...
 
+    async def trial(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Run a function once with another memory size, or end what that left; `ValueError` says what is wrong."""
+        ...
+
 
 class AdminPages:
     """Answers the server's own paths."""
@@ -81,7 +87,9 @@ class AdminPages:
                 return answer(200, {"time": self._admin.health().get("time")})
             case "GET", "/_fogbank/usage":
                 return await self._usage(request)
-            case "POST", "/_fogbank/reset" | "/_fogbank/clock":
+            case "POST", "/_fogbank/trials" if self._local:
+                return await self._trial(request)
+            case "POST", "/_fogbank/reset" | "/_fogbank/clock" | "/_fogbank/trials":
                 return problem(403, f"POST {request.path} is allowed with --auth local only")
             case _, "/_fogbank/health" | "/_localstack/health" | "/_fogbank/reset" | "/_fogbank/clock":
                 return problem(405, f"{request.method} is not allowed here")
@@ -109,6 +117,15 @@ class AdminPages:
     def _localstack_health(self) -> dict[str, Any]:
         services = self._admin.health()["services"]
         return {"services": dict(services), "edition": "fogbank", "version": __version__}
+
+    async def _trial(self, request: HttpRequest) -> HttpResponse:
+        try:
+            document = msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
+            return answer(200, await self._admin.trial(document))
+        except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+            return problem(400, str(error))
+        except ApiError as error:
+            return problem(error.status, f"{error.code}: {error.message}")
 
     async def _usage(self, request: HttpRequest) -> HttpResponse:
         given = dict(parse_qsl(request.query))

@@ -22,10 +22,10 @@ def uses_of(span: Span) -> Sequence[Use]:
 
 
 def _invocation(span: Span) -> Sequence[Use]:
-    """A function ran. What was refused before it ran (a throttle) has no `billed`."""
+    """A function ran. What was refused before it ran (a throttle) has no `billed`; trials are free."""
     about = span.attributes
     billed = about.get("billed")
-    if billed is None:
+    if billed is None or about.get("trial"):
         return NOTHING
     return invocation(
         span.resource,

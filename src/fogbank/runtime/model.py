@@ -89,6 +89,8 @@ class FunctionVersion:
     traced: bool = False
     architecture: str = "x86_64"
     """What it is billed as; everything runs on the machine's own."""
+    processors: float | None = None
+    """Virtual processors that it may use; `None` is no limit. Set in trials only (`throttle.py`)."""
     snap_start: bool = False
     """Whether its environments are restored from a snapshot of one that has been initialized."""
 

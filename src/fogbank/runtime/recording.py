@@ -61,6 +61,8 @@ class Recorder:
         }
         if outcome.init is not None:
             attributes["init"] = outcome.init
+        if version.processors is not None:
+            attributes["trial"] = True
         if version.architecture != "x86_64":
             attributes["architecture"] = version.architecture
         if version.ephemeral > FREE_EPHEMERAL:

@@ -32,6 +32,7 @@ from fogbank.runtime.orders import MAX_PROCESSES
 from fogbank.runtime.pool import Pool
 from fogbank.runtime.recording import Recorder
 from fogbank.runtime.snapshots import InitFailedError
+from fogbank.runtime.throttle import held_to
 from fogbank.telemetry import NO_TELEMETRY, Telemetry
 
 _WATCH_EVERY = 0.1
@@ -92,7 +93,8 @@ class Runtime(Maker):
         self._idle.pop(environment, None)
         self._freezer.wakes(environment)
         self.watch_memory()
-        return await environment.invoke(event), environment
+        with held_to(version.processors, environment.pid, self._clock):
+            return await environment.invoke(event), environment
 
     def _init_outcome(self, version: FunctionVersion, event: Event, failure: InitFailure) -> Outcome:
         """The answer to an event whose environment could not begin; its START, END and REPORT lines as well."""

@@ -11,7 +11,7 @@ import io
 import subprocess
 import sys
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -103,6 +103,11 @@ class StubCloud:
 
     async def find_credentials(self, access_key: str) -> Credentials | None:
         return self.keys.get(access_key)
+
+    async def trial(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        if "function" not in document:
+            raise ValueError("expected a function")
+        return {"memory": document["memory"]}
 
     async def usage(self, since: float, traces: int) -> dict[str, Any]:
         return {"on": True, "since": since, "traces": traces}

@@ -13,6 +13,7 @@ from fogbank.services.lambda_._api.mappings import Mappings
 from fogbank.services.lambda_._api.permissions import Permissions
 from fogbank.services.lambda_._api.provisioned import Provisioning
 from fogbank.services.lambda_._api.readings import Readings
+from fogbank.services.lambda_._api.trials import Trials
 from fogbank.services.lambda_._api.urls import Urls
 from fogbank.services.lambda_._api.visits import Visits
 from fogbank.services.lambda_._sessions import Sessions
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fogbank.services.kit import Kit
 
 
-class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Provisioning, Readings):
+class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Trials, Provisioning, Readings):
     """Functions, their versions and aliases, invocation, layers, policies and event source mappings."""
 
     def __init__(self, kit: Kit) -> None:
