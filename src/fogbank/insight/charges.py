@@ -36,7 +36,7 @@ _INSIDE = {
         "PutItem Query RestoreTableFromBackup RestoreTableToPointInTime Scan TransactGetItems "
         "TransactWriteItems UpdateItem"
     ),
-    "events": "StartReplay",
+    "events": "StartReplay CreateApiDestination UpdateApiDestination",
     "scheduler": "CreateSchedule UpdateSchedule",
     "pipes": "CreatePipe StartPipe UpdatePipe",
     "logs": "StartLiveTail",

@@ -52,7 +52,7 @@ class Events(
             DueWorker("events-archives", storage, clock, ARCHIVES_TOPIC, reaper.act),
         )
         kit.delivery.route(FORWARD, ForwardRoute(self))
-        route = DestinationRoute(kit.cloud, kit.delivery, clock, storage, self._keeper)
+        route = DestinationRoute(kit.cloud, kit.delivery, clock, storage, self._keeper, kit.usage)
         kit.delivery.route(DESTINATION, route)
         kit.delivery.connections = self._keeper
         kit.delivery.listen(self._hears)

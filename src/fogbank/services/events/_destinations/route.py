@@ -29,7 +29,9 @@ from fogbank.delivery.targets import TargetRoute
 from fogbank.services.events._destinations import storage as rows
 from fogbank.services.events._destinations.model import Destination
 from fogbank.services.events._destinations.tokens import Keeper
+from fogbank.services.events.model import billed_pieces
 from fogbank.storage import Storage
+from fogbank.telemetry.usage import Usage, Use
 
 ROUTE = "events.api-destination"
 TIMEOUT = 5.0
@@ -48,8 +50,11 @@ _KEPT = 2_000
 class DestinationRoute(TargetRoute):
     """Calls API destinations, each at its own rate."""
 
-    def __init__(self, cloud: Cloud, delivery: Delivery, clock: Clock, storage: Storage, keeper: Keeper) -> None:
+    def __init__(
+        self, cloud: Cloud, delivery: Delivery, clock: Clock, storage: Storage, keeper: Keeper, usage: Usage
+    ) -> None:
         super().__init__(cloud, delivery, clock)
+        self._usage = usage
         self._time = clock
         self._storage = storage
         self._keeper = keeper
@@ -75,6 +80,8 @@ class DestinationRoute(TargetRoute):
             raise RetryLaterError("TIMEOUT", str(error)) from None
         except HttpError as error:
             raise RetryLaterError("CONNECTION_FAILURE", str(error)) from None
+        use = Use("events.api-destination", destination.arn, billed_pieces(message.payload))
+        self._usage.add(arn.scope, message.trace.root, (use,))
         if reply.status in {401, 407} and credentials.renewable:
             self._keeper.forget(destination.connection)
         _check(reply)
