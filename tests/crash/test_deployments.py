@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -75,9 +76,9 @@ def once(client: Any, stack: str, status: str) -> None:
 
 
 def begin(server: ServerProcess, operation: str, **arguments: Any) -> None:
-    """Make a call that the server does not live to answer."""
+    """Make a call that the server does not live to carry out; on a slow machine it may live to answer."""
     client = server.client("cloudformation")
-    with pytest.raises(BotoCoreError):
+    with contextlib.suppress(BotoCoreError):
         getattr(client, operation)(StackName="shop", **arguments)
     assert server.process is not None
     server.process.wait(timeout=30)

@@ -175,7 +175,8 @@ class LocalCloud(Actor):
         except ApiError as error:
             self._recorder.failed(door.operation, call, request, error, parent, begin)
             raise
-        self._recorder.done(door.operation, call, request, reply, parent, begin)
+        if self.telemetry.wants(inner.root):
+            self._recorder.done(door.operation, call, request, reply, parent, begin)
         if door.rule is not None:
             self.usage.add(scope, inner.root, door.rule(request, reply))
         return reply

@@ -11,6 +11,8 @@ MAX_BUFFER = 4_000
 _REMEMBERED = 10_000
 """Failed traces that are remembered, so that what belongs to them is kept as well."""
 _HASHES = 1 << 16
+_SHORTEST = 0.05
+"""Seconds: what came in less says little about a rate."""
 
 
 def is_routine(span: Span) -> bool:
@@ -21,7 +23,8 @@ def is_routine(span: Span) -> bool:
 class Sampler:
     """Decides which spans are written down: all of them up to a rate, then whole traces by a hash of their id.
 
-    What failed is always kept, and what belongs to a trace that failed is kept from then on.
+    What failed is always kept, and what belongs to a trace that failed is kept from then on. `wants` is the same
+    decision beforehand, for spans so frequent that making them costs more than their rate is worth.
     """
 
     def __init__(self, rate: float) -> None:
@@ -30,11 +33,14 @@ class Sampler:
         self.dropped = 0
         """Spans that were left out since the start."""
         self._credit = rate
+        self._share = _HASHES
+        """Of so many hashes of a trace, those below are wanted; it follows the rate of the last batch."""
         self._failed: dict[str, None] = {}
 
     def keep(self, spans: Sequence[Span], elapsed: float) -> Sequence[Span]:
         """What is to be written of a batch that gathered in `elapsed` seconds since the one before."""
         self._credit = min(self.rate, self._credit + self.rate * elapsed)
+        self._adjust(len(spans), elapsed)
         spans = [span for span in spans if span.parent or span.status or not is_routine(span)]
         for span in spans:
             if span.status:
@@ -48,6 +54,22 @@ class Sampler:
         self._credit = max(0.0, self._credit - len(kept))
         self.dropped += len(spans) - len(kept)
         return kept
+
+    def wants(self, trace: str) -> bool:
+        """Whether a span of this trace (X-Ray's form) that did not fail is worth making."""
+        share = self._share
+        return share == _HASHES or int(trace[-4:], 16) < share
+
+    def relax(self) -> None:
+        """Want every trace again: there is no pressure any more."""
+        self._share = _HASHES
+
+    def _adjust(self, spans: int, elapsed: float) -> None:
+        """Want so many traces that at the present rate about as many spans are made as are kept."""
+        if elapsed < _SHORTEST:
+            return
+        offered = spans * _HASHES / max(self._share, 1) / elapsed
+        self._share = _HASHES if offered <= self.rate else max(1, int(self.rate / offered * _HASHES))
 
     def _remember(self, trace: str) -> None:
         if trace not in self._failed:

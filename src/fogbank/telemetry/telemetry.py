@@ -36,6 +36,8 @@ MAX_WAITING = 20_000
 """Spans that wait to be written; more are left out, unless they failed."""
 PRUNE_EVERY = 60.0
 """Seconds of the machine's time between two looks at age and size."""
+_QUIET = 3 * FLUSH_AFTER
+"""Seconds without a span after which there is no pressure any more."""
 _FILE = "telemetry.db"
 _DAY = 86_400.0
 _SHARE = 0.1
@@ -80,6 +82,19 @@ class Telemetry(Actor):
             self._arm()
         elif len(self._buffer) >= MAX_BUFFER:
             self._hand_on()
+
+    def wants(self, root: str) -> bool:
+        """Whether a span of this trace that did not fail is to be made.
+
+        Always, but under pressure: then of the most frequent kinds (requests, matches of rules, messages) only those of
+        some traces are. Ask where a span is made for every request, and not where it is what something is billed by.
+        """
+        if self._sampler.wants(root):
+            return True
+        if self._clock.machine_monotonic() - self._flushed_at < _QUIET:
+            return False
+        self._sampler.relax()
+        return True
 
     @property
     def dropped(self) -> int:

@@ -39,6 +39,19 @@ def test_past_the_rate_whole_traces_are_left_out() -> None:
     assert len(kept) == 4 * len({s.trace for s in kept})
 
 
+def test_under_pressure_some_traces_are_wanted_and_all_when_it_is_over() -> None:
+    """What is made is about what is kept, and a trace is wanted at every hop or at none."""
+    sampler = Sampler(1000)
+    traces = [f"1-5759e988-{IDS.hex(24)}" for _ in range(4000)]
+    sampler.keep([span(trace) for trace in traces], 1.0)
+    wanted = [trace for trace in traces if sampler.wants(trace)]
+    assert 700 < len(wanted) < 1300
+    sampler.keep([span(trace) for trace in wanted], 1.0)
+    assert 600 < sum(sampler.wants(trace) for trace in traces) < 1400
+    sampler.keep([span(trace) for trace in wanted[:100]], 1.0)
+    assert all(sampler.wants(trace) for trace in traces)
+
+
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(Status)), max_size=60), st.integers(1, 5))
 def test_what_failed_is_never_left_out(steps: list[tuple[int, Status]], rate: int) -> None:
     """Nor is what comes later of a trace that has failed."""

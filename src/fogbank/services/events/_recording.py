@@ -27,6 +27,8 @@ class Recorder:
 
     def matched(self, rule: CompiledRule, event: Mapping[str, Any], trace: Trace) -> Trace:
         """An event matched a rule."""
+        if not self._telemetry.wants(trace.root):
+            return trace
         return self._span(Kind.RULE, rule, event, trace, trace.parent)
 
     def fired(self, rule: CompiledRule, event: Mapping[str, Any], trace: Trace) -> Trace:

@@ -45,7 +45,7 @@ class Recorder:
         now = self._clock.time()
         for message in messages:
             trace = context_of(message.trace)
-            if trace is None:
+            if trace is None or not self._telemetry.wants(trace.root):
                 continue
             since = message.first_received_at if message.receives > 1 else message.sent_at
             attributes = {"keys": (message.message_id,), "message_id": message.message_id, "receives": message.receives}
