@@ -1,0 +1,125 @@
+"""The client's side: a photographer who puts pictures there, and looks at what became of them. Plain boto3."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+sys.path.append(str(Path(__file__).parent / "src" / "pictures"))
+from png import Picture, write
+
+
+def draw(number: int, width: int = 80, height: int = 60) -> bytes:
+    """A picture of a gradient, with an author and as many words as its number has digits and one."""
+    rows = [
+        bytes(channel for x in range(width) for channel in (x * 3 % 256, y * 4 % 256, number * 9 % 256))
+        for y in range(height)
+    ]
+    words = " ".join(["picture", *str(number)])
+    return write(Picture(width, height, 2, rows, {"Author": "Ann", "Description": words}))
+
+
+@dataclass(slots=True)
+class Album:
+    """Puts pictures into one of the two stacks."""
+
+    endpoint: str
+    outputs: Mapping[str, str]
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """An ordinary boto3 client; any keys will do."""
+        if service not in self.clients:
+            self.clients[service] = boto3.client(
+                service,
+                endpoint_url=self.endpoint,
+                region_name="us-east-1",
+                aws_access_key_id="demo",
+                aws_secret_access_key="demo",
+                config=Config(
+                    retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=60, max_pool_connections=32
+                ),
+            )
+        return self.clients[service]
+
+    def put(self, name: str, content: bytes) -> None:
+        """Put a file there."""
+        item = {"name": {"S": name}, "content": {"B": content}}
+        self.client("dynamodb").put_item(TableName=self.outputs["FilesTableName"], Item=item)
+
+    def put_all(self, count: int) -> list[str]:
+        """Put so many pictures there; their names."""
+        names = [f"picture-{number}.png" for number in range(count)]
+        for number, name in enumerate(names):
+            self.put(name, draw(number))
+        return names
+
+    def start(self, album: str, names: Sequence[str]) -> str:
+        """Start the state machine; the execution."""
+        reply = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs["PicturesArn"], name=album, input=json.dumps({"files": names})
+        )
+        return str(reply["executionArn"])
+
+    def split(self, album: str, names: Sequence[str]) -> dict[str, Any]:
+        """Have the messages sent."""
+        return self._invoke("SplitName", {"album": album, "files": names})
+
+    def deliver(self, album: str, names: Sequence[str], index: int) -> dict[str, Any]:
+        """Hand one message to a worker, as the queue does."""
+        body = json.dumps({"album": album, "index": index, "file": names[index]})
+        return self._invoke("WorkerName", {"Records": [{"messageId": f"{album}-{index}", "body": body}]})
+
+    def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        reply = self.client("lambda").invoke(FunctionName=self.outputs[function], Payload=json.dumps(event))
+        answer = dict(json.loads(reply["Payload"].read()))
+        if "FunctionError" in reply:
+            raise RuntimeError(answer)
+        return answer
+
+    def send_again(self, album: str, names: Sequence[str], indexes: Sequence[int]) -> None:
+        """Send some of an album's messages once more."""
+        for index in indexes:
+            body = json.dumps({"album": album, "index": index, "file": names[index]})
+            self.client("sqs").send_message(QueueUrl=self.outputs["WorkUrl"], MessageBody=body)
+
+    def waiting(self) -> int:
+        """Messages that are not handled yet."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        reply = self.client("sqs").get_queue_attributes(QueueUrl=self.outputs["WorkUrl"], AttributeNames=names)
+        return sum(int(reply["Attributes"][name]) for name in names)
+
+    def report(self, album: str) -> dict[str, int]:
+        """The report of an album; empty if there is none."""
+        key = {"album": {"S": album}}
+        reply = self.client("dynamodb").get_item(
+            TableName=self.outputs["ReportsTableName"], Key=key, ConsistentRead=True
+        )
+        return {name: int(value["N"]) for name, value in reply.get("Item", {}).items() if "N" in value}
+
+    def log(self, text: str) -> list[str]:
+        """The lines of the workers' log that contain a text."""
+        group = f"/aws/lambda/{self.outputs['WorkerName']}"
+        pages = (
+            self.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=group, filterPattern=f'"{text}"')
+        )
+        return [event["message"] for page in pages for event in page["events"]]
+
+    def at_once(self, execution: str) -> int:
+        """How many iterations of the Map ran at once, at the most."""
+        pages = self.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=execution)
+        most = now = 0
+        for page in pages:
+            for event in page["events"]:
+                now += {"MapIterationStarted": 1, "MapIterationSucceeded": -1}.get(event["type"], 0)
+                most = max(most, now)
+        return most
