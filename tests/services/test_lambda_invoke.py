@@ -175,9 +175,7 @@ def handler(event, context):
 def test_a_verifying_server_knows_the_keys_of_its_functions(
     new_server: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:
-    source = (
-        "import boto3\ndef handler(event, context):\n    return boto3.client('sts').get_caller_identity()['Account']\n"
-    )
+    source = "import boto3\ndef handler(event, context):\n    return boto3.client('sts').get_caller_identity()['Arn']\n"
     server = new_server("--auth", "local")
     user = server.client("iam")
     user.create_user(UserName="u")
@@ -187,7 +185,7 @@ def test_a_verifying_server_knows_the_keys_of_its_functions(
     client = server.client("lambda", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
     create(client, source, Timeout=30)
     reply = client.invoke(FunctionName="f")
-    assert json.loads(reply["Payload"].read()) == "000000000000"
+    assert json.loads(reply["Payload"].read()) == "arn:aws:sts::000000000000:assumed-role/lambda-role/f"
     assert server.stop() == 0
 
 
@@ -361,3 +359,22 @@ def test_reset_ends_functions_and_environments(lam: Any, server: ServerProcess) 
     assert list((server.data / "runtime" / "environments").iterdir()) == []
     create(lam)
     assert lam.invoke(FunctionName="f", Payload=b"1")["Payload"].read() == b"1"
+
+
+def test_a_functions_keys_are_a_session_of_its_role(lam: Any, aws: Aws) -> None:
+    """Temporary keys, whose owner STS names: the role, and the function as the session's name."""
+    iam = aws("iam")
+    statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    role = iam.create_role(RoleName="worker", Path="/jobs/", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    source = (
+        "import boto3, os\ndef handler(event, context):\n    found = boto3.client('sts').get_caller_identity()\n"
+        "    return [found['Arn'], found['UserId'], found['Account'], os.environ['AWS_ACCESS_KEY_ID'][:4]]\n"
+    )
+    create(lam, source, Role=role["Arn"], Timeout=30)
+    assert json.loads(lam.invoke(FunctionName="f")["Payload"].read()) == [
+        "arn:aws:sts::000000000000:assumed-role/worker/f",
+        f"{role['RoleId']}:f",
+        "000000000000",
+        "ASIA",
+    ]

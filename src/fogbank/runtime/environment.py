@@ -10,6 +10,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import math
 import os
 import shutil
 import socket
@@ -136,6 +137,8 @@ class Environment:
         """Answers who asks for credentials, where they are not in the variables."""
         self.state = State.STARTING
         self.idle_since = 0.0
+        self.good_until = math.inf
+        """Clock seconds from when on it is to take no more events: its keys would expire meanwhile."""
         self.failure: InitFailure | None = None
         self.listener = Listener()
         self.folder = folder

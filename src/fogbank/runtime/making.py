@@ -109,6 +109,8 @@ class Maker(Actor):
         credentials: Credentials | CredentialsPlace | None = None
         if environment.how is not Initialization.SNAP_START:
             credentials = await self.credentials(version)
+            if credentials.expires is not None:
+                environment.good_until = credentials.expires - version.timeout
         elif attempt.snapshot is not None and attempt.snapshot.parent is not None:
             first = attempt.snapshot.parent.initialized
             assert first.keys is not None

@@ -85,6 +85,9 @@ class Runtime(Maker):
         if pool is None:
             pool = self._pool(version)
         environment = pool.take()
+        while environment is not None and environment.good_until < self._clock.time():
+            environment.end()
+            environment = pool.take()
         if environment is None:
             try:
                 environment = await pool.wait()

@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from fogbank.core.call import Cloud
 from fogbank.core.clock import Clock
 from fogbank.core.credentials import TEMPORARY, Credentials, new_access_key, new_secret_key
+from fogbank.core.errors import ApiError
 from fogbank.core.ids import Ids
+from fogbank.core.scope import Scope
 from fogbank.runtime import Credentials as FunctionKeys
 from fogbank.runtime import FunctionVersion
 
@@ -28,7 +31,8 @@ class _Session:
 class Sessions:
     """Makes the keys, and finds them again."""
 
-    def __init__(self, clock: Clock, ids: Ids) -> None:
+    def __init__(self, clock: Clock, ids: Ids, cloud: Cloud) -> None:
+        self._cloud = cloud
         self._clock = clock
         self._ids = ids
         self._by_function: dict[tuple[str, str, str], _Session] = {}
@@ -39,15 +43,24 @@ class Sessions:
         place = (version.scope.account, version.name, version.role)
         session = self._by_function.get(place)
         if session is None or session.renew <= self._clock.time():
-            session = self._begin(version)
+            role = version.role.rpartition("/")[2]
+            session = self._begin(version, role, await self._role_id(version.scope, role))
             self._by_function[place] = session
         found = session.credentials
-        return FunctionKeys(found.access_key, found.secret_key, found.session_token or "")
+        return FunctionKeys(found.access_key, found.secret_key, found.session_token or "", found.expires)
 
-    def _begin(self, version: FunctionVersion) -> _Session:
+    async def _role_id(self, scope: Scope, role: str) -> str:
+        """The role's own id; one like it for a role that has been deleted since, as its functions go on on Lambda."""
+        try:
+            reply = await self._cloud.call(scope, "iam", "GetRole", {"RoleName": role})
+        except ApiError:
+            return f"AROA{self._ids.code(17)}"
+        found: str = reply["Role"]["RoleId"]
+        return found
+
+    def _begin(self, version: FunctionVersion, role: str, role_id: str) -> _Session:
         if len(self._by_key) >= _MAX_SESSIONS:
             self.forget()
-        role = version.role.rpartition("/")[2]
         account = version.scope.account
         now = self._clock.time()
         credentials = Credentials(
@@ -55,7 +68,7 @@ class Sessions:
             secret_key=new_secret_key(self._ids),
             account=account,
             arn=f"arn:{version.scope.partition}:sts::{account}:assumed-role/{role}/{version.name}",
-            user_id=f"AROA{self._ids.code(17)}:{version.name}",
+            user_id=f"{role_id}:{version.name}",
             session_token=base64.b64encode(self._ids.bytes(96)).decode(),
             expires=now + LIFETIME,
         )

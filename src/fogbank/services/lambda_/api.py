@@ -30,7 +30,7 @@ class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Trials, Provi
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._pollers = Pollers(kit, self._runner)
-        self._sessions = Sessions(kit.clock, kit.ids)
+        self._sessions = Sessions(kit.clock, kit.ids, kit.cloud)
         kit.runtime.sink = self._logs
         kit.runtime.credentials = self._sessions.issue
 

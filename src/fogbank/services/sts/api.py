@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.credentials import (
     TEMPORARY,
     Credentials,
+    CredentialSource,
     account_of_access_key,
     new_access_key,
     new_secret_key,
@@ -171,6 +172,10 @@ class Sts(Service):
             user = await self._user(call, key)
             if user is not None:
                 return Identity(call.scope.account, user["Arn"], user["UserId"])
+            cloud = self.kit.cloud  # a function's keys are those of its role's session
+            found = await cloud.find_credentials(key) if isinstance(cloud, CredentialSource) else None
+            if found is not None and (found.expires is None or found.expires > self.kit.clock.time()):
+                return Identity(found.account, found.arn, found.user_id)
         return root(call.scope)
 
     async def _user(self, call: Call, key: str) -> Reply | None:
