@@ -6,7 +6,12 @@ import io
 import sys
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import aws_lambda_powertools
+import jmespath  # type: ignore[import-untyped]
+import typing_extensions
 
 ROLE = "arn:aws:iam::000000000000:role/lambda-role"
 RUNTIME = f"python3.{sys.version_info.minor}"
@@ -27,6 +32,15 @@ def bundle(files: Mapping[str, str]) -> bytes:
             entry.external_attr = 0o100755 << 16
             archive.writestr(entry, text)
     return buffer.getvalue()
+
+
+def with_powertools(source: str) -> bytes:
+    """A package of one file, app.py, with Powertools as it was installed, and what it needs."""
+    files = {"app.py": source, "typing_extensions.py": Path(typing_extensions.__file__).read_text()}
+    for module in (aws_lambda_powertools, jmespath):
+        folder = Path(str(module.__file__)).parent
+        files |= {str(path.relative_to(folder.parent)): path.read_text() for path in folder.rglob("*.py")}
+    return bundle(files)
 
 
 def create(client: Any, source: str = ECHO, name: str = "f", **more: Any) -> Any:

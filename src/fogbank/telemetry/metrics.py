@@ -8,8 +8,8 @@ those of AWS's metric tables.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from typing import Generic, NamedTuple, TypeVar
 
 from fogbank.core.clock import Clock
 from fogbank.core.scope import Scope
@@ -20,6 +20,9 @@ MAX_SERIES = 50_000
 MAX_SPREAD = 512
 """Distinct values that one period keeps apart; past it they are rounded to three digits, then to two."""
 
+MAX_PANELS = 10_000
+
+K = TypeVar("K", bound=Hashable)
 Dimensions = tuple[tuple[str, str], ...]
 Sampler = Callable[[], Awaitable[None]]
 """Adds the present value of what it watches to its series."""
@@ -114,6 +117,56 @@ def bound(spread: dict[float, float]) -> dict[float, float]:
     return spread
 
 
+class Panel:
+    """The series of one thing (a queue, a function): by name, under each of its sets of dimensions."""
+
+    __slots__ = ("_metrics", "_namespace", "_scope", "_series", "_sets")
+
+    def __init__(self, metrics: Metrics, scope: Scope, namespace: str, sets: tuple[Dimensions, ...]) -> None:
+        self._metrics = metrics
+        self._scope = scope
+        self._namespace = namespace
+        self._sets = sets
+        self._series: dict[str, tuple[Series, ...]] = {}
+
+    def add(self, name: str, value: float = 1.0, unit: str = "Count") -> None:
+        """Take one sample of a metric."""
+        for series in self._series.get(name) or self._find(name, unit, gauge=False):
+            series.add(value)
+
+    def gauge(self, name: str, value: float, unit: str = "Count") -> None:
+        """Take one sample of a metric whose last value counts."""
+        for series in self._series.get(name) or self._find(name, unit, gauge=True):
+            series.add(value)
+
+    def _find(self, name: str, unit: str, *, gauge: bool) -> tuple[Series, ...]:
+        find = self._metrics.gauge if gauge else self._metrics.series
+        found = self._series[name] = tuple(find(self._scope, self._namespace, name, each, unit) for each in self._sets)
+        return found
+
+
+class Panels(Generic[K]):
+    """The panels of a service's things, by what tells those apart. Bounded; forgotten when everything is emptied."""
+
+    def __init__(self, metrics: Metrics, make: Callable[[K], Panel]) -> None:
+        self._make = make
+        self._panels: dict[K, Panel] = {}
+        metrics.on_reset.append(self._panels.clear)
+
+    def __call__(self, key: K) -> Panel:
+        """The panel of a thing."""
+        found = self._panels.get(key)
+        if found is None:
+            if len(self._panels) >= MAX_PANELS:
+                del self._panels[next(iter(self._panels))]
+            found = self._panels[key] = self._make(key)
+        return found
+
+    def drop(self, key: K) -> None:
+        """Forget the panel of a thing; it is made anew when it is asked for."""
+        self._panels.pop(key, None)
+
+
 class Metrics:
     """All series of a process."""
 
@@ -122,6 +175,8 @@ class Metrics:
         self._series: dict[tuple[Scope, str, str, Dimensions, str], Series] = {}
         self._active: list[Series] = []
         self._samplers: list[Sampler] = []
+        self.on_reset: list[Callable[[], None]] = []
+        """Called when all series are forgotten."""
         self.on_pending: Callable[[], None] | None = None
         """Called with the first sample after all were drained."""
 
@@ -151,6 +206,10 @@ class Metrics:
             self.on_pending()
         self._active.append(series)
 
+    def panel(self, scope: Scope, namespace: str, *sets: Dimensions) -> Panel:
+        """The series of one thing, under each of these sets of dimensions."""
+        return Panel(self, scope, namespace, sets)
+
     def every_minute(self, sampler: Sampler) -> None:
         """Have a function called at each minute."""
         self._samplers.append(sampler)
@@ -178,3 +237,5 @@ class Metrics:
         """Forget all samples and all series: everything was emptied. Those that are held go on counting."""
         self.drain()
         self._series.clear()
+        for forget in self.on_reset:
+            forget()

@@ -29,7 +29,7 @@ from fogbank.services.cloudwatch._evaluation import (
     reason,
     reason_data,
 )
-from fogbank.services.cloudwatch._notices import action, change_data, change_event
+from fogbank.services.cloudwatch._notices import SOURCE, action, change_data, change_event
 from fogbank.services.cloudwatch._queries import Plan
 from fogbank.services.cloudwatch._reading import read_periods, run
 from fogbank.services.cloudwatch._rules import compile_rule
@@ -90,7 +90,8 @@ class Changes:
             return
         summary = f"Alarm updated from {before.state.value} to {state.value}"
         await storage.add_history(tx, after, now, "StateUpdate", summary, json_text(change_data(before, after)))
-        await self._kit.delivery.enqueue(tx, change_event(before, after, trace))
+        if self._kit.delivery.heard(after.scope, SOURCE):
+            await self._kit.delivery.enqueue(tx, change_event(before, after, trace))
         if after.settings["ActionsEnabled"]:
             for target in after.settings[ACTIONS[state]]:
                 await self._kit.delivery.enqueue(tx, action(before, after, target, trace))

@@ -19,6 +19,8 @@ from fogbank.services.cloudwatch._evaluation import moment_text
 
 ROUTE = "cloudwatch.action"
 """The route of actions: what came of them is written into the alarm's history."""
+SOURCE = "aws.cloudwatch"
+"""The source of the events."""
 _FUNCTIONS = "lambda.alarms.cloudwatch.amazonaws.com"
 _SERVICE = "cloudwatch.amazonaws.com"
 _POLICY = RetryPolicy(max_retries=3, delays=(1.0, 5.0, 30.0))
@@ -131,7 +133,7 @@ def _event(alarm: Alarm, kind: str, detail: Mapping[str, Any], trace: Trace) -> 
         trace=trace,
         source=_SERVICE,
         policy=_POLICY,
-        parameters={"Source": "aws.cloudwatch", "DetailType": kind, "Resources": [alarm.arn]},
+        parameters={"Source": SOURCE, "DetailType": kind, "Resources": [alarm.arn]},
     )
 
 

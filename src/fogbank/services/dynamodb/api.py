@@ -14,7 +14,9 @@ from fogbank.services.dynamodb._api.queries import QueryOperations
 from fogbank.services.dynamodb._api.settings import SettingOperations
 from fogbank.services.dynamodb._api.statements import StatementOperations
 from fogbank.services.dynamodb._api.tables import TableOperations
+from fogbank.services.dynamodb._metrics import TIMED
 from fogbank.services.dynamodb._rows.catalog import NAME_LENGTH
+from fogbank.services.kit import Handler
 
 _EMPTY_BATCH = {
     "BatchGetItem": "1 validation error detected: Value at 'RequestItems' failed to satisfy constraint: "
@@ -37,6 +39,11 @@ class DynamoDb(
     """Amazon DynamoDB."""
 
     name: ClassVar[str] = "dynamodb"
+
+    def handlers(self) -> dict[str, Handler]:
+        """The operations; those on items are timed."""
+        found = super().handlers()
+        return {name: self.counts.timed(name, each) if name in TIMED else each for name, each in found.items()}
 
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:
         """AWS's general words for a request that breaks the model, but for some that DynamoDB words itself."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core.arn import Arn
 from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
+from fogbank.services.events._metrics import RuleMetrics
 from fogbank.telemetry import Kind, Span, Status
 from fogbank.telemetry.correlation import correlation_ids
 
@@ -20,19 +21,22 @@ if TYPE_CHECKING:
 class Recorder:
     """Makes the spans of rules; each gives the context for what follows."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, counts: RuleMetrics) -> None:
         self._telemetry = kit.telemetry
         self._clock = kit.clock
         self._ids = kit.ids
+        self._counts = counts
 
     def matched(self, rule: CompiledRule, event: Mapping[str, Any], trace: Trace) -> Trace:
         """An event matched a rule."""
+        self._counts.matched(rule.arn)
         if not self._telemetry.wants(trace.root):
             return trace
         return self._span(Kind.RULE, rule, event, trace, trace.parent)
 
     def fired(self, rule: CompiledRule, event: Mapping[str, Any], trace: Trace) -> Trace:
         """A rule's schedule came due: the trace begins with it."""
+        self._counts.fired(rule.arn)
         return self._span(Kind.SCHEDULE, rule, event, trace, "")
 
     def _span(self, kind: Kind, rule: CompiledRule, event: Mapping[str, Any], trace: Trace, parent: str) -> Trace:

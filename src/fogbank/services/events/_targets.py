@@ -23,6 +23,8 @@ from fogbank.services.events._inputs import MISSING, Input, Occurrence, Path, co
 from fogbank.services.events.errors import ValidationError
 from fogbank.services.events.model import Rule, Target, target_arn
 
+TARGET = "events.target"
+"""The route of messages to other targets: it counts what comes of them."""
 FORWARD = "events.forward"
 """The route of messages to event buses: the event goes on as it is, not as a new one."""
 ARCHIVE_ARN = "arn:aws:events:{region}:::"
@@ -167,7 +169,7 @@ def compile_target(rule: Rule, target: Target) -> CompiledTarget:
 def _route(arn: Arn | None) -> str:
     if arn is not None and is_bus(arn):
         return FORWARD
-    return DESTINATION if arn is not None and is_destination(arn) else "target"
+    return DESTINATION if arn is not None and is_destination(arn) else TARGET
 
 
 def _policy(retry: Mapping[str, int]) -> RetryPolicy:

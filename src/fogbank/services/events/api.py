@@ -13,7 +13,8 @@ from fogbank.services.events._api.targets import TargetOperations
 from fogbank.services.events._destinations.route import ROUTE as DESTINATION
 from fogbank.services.events._destinations.route import DestinationRoute
 from fogbank.services.events._destinations.storage import authorizing
-from fogbank.services.events._targets import FORWARD
+from fogbank.services.events._metrics import RuleRoute
+from fogbank.services.events._targets import FORWARD, TARGET
 from fogbank.services.events.model import BusKey
 from fogbank.services.events.worker import (
     ARCHIVES_TOPIC,
@@ -55,6 +56,7 @@ class Events(
         route = DestinationRoute(kit.cloud, kit.delivery, clock, storage, self._keeper, kit.usage)
         kit.delivery.route(DESTINATION, route)
         kit.delivery.connections = self._keeper
+        kit.delivery.route(TARGET, RuleRoute(kit, self._counts))
         kit.delivery.listen(self._hears)
 
     def _hears(self, scope: Scope, source: str) -> bool:

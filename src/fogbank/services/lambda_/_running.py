@@ -24,6 +24,7 @@ from fogbank.services.lambda_._async import (
     destination_parameters,
     record,
 )
+from fogbank.services.lambda_._metrics import FunctionMetrics, Key
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from fogbank.services.lambda_._targets import Target, Targets
 
 ASYNC_ROUTE = "lambda.invoke"
+DESTINATION_ROUTE = "lambda.destination"
+DEAD_LETTER_ROUTE = "lambda.dead-letter"
 ASYNC_POLICY = RetryPolicy(max_retries=1_000, max_age=7 * 86_400.0, first=1.0, ceiling=300.0)
 """For faults of ours: what the function does wrong, and throttles, are followed up by `_async`."""
 _DEAD_LETTERS = RetryPolicy(max_retries=1_000, max_age=86_400.0)
@@ -56,6 +59,7 @@ class Runner:
         self.targets = targets
         self._runtime = kit.runtime
         self._concurrency = concurrency
+        self.counts = FunctionMetrics(kit)
 
     async def run(self, target: Target, event: Event) -> Outcome:
         """Run one event. Raises `TooManyRequestsError`, and ours for what cannot be started."""
@@ -64,10 +68,18 @@ class Runner:
             await self._concurrency.learn(target.version.scope)
         if target.state is not VersionState.ACTIVE:
             raise SnapStartNotReadyError if target.state is VersionState.PENDING else not_now(target.state)
-        shared = self._concurrency.enter(load, reserved)
+        version = target.version
+        key = _counted(target, event)
         try:
-            return await self._runtime.invoke(target.version, event)
+            shared = self._concurrency.enter(load, reserved)
+        except TooManyRequestsError:
+            self.counts.throttled(key)
+            raise
+        self.counts.began(key, load, shared=shared)
+        try:
+            outcome = await self._runtime.invoke(version, event)
         except EnvironmentLimitError:
+            self.counts.throttled(key)
             raise TooManyRequestsError(ThrottleReason.ACCOUNT) from None
         except RuntimeUnavailableError as error:
             raise InvalidParameterValueError(str(error)) from error
@@ -75,8 +87,20 @@ class Runner:
             raise (SnapStartTimeoutError if error.late else SnapStartError)(str(error)) from error
         except StartError as error:
             raise OverloadedError(str(error)) from error
+        else:
+            self.counts.ended(key, outcome)
+            return outcome
         finally:
             self._concurrency.leave(load, shared=shared)
+
+
+def _counted(target: Target, event: Event) -> Key:
+    """What an invocation is counted under."""
+    version = target.version
+    qualifier = event.function_arn.split(":", 7)[7:]
+    resource = f"{version.name}:{qualifier[0]}" if qualifier else version.name
+    by_alias = bool(qualifier) and qualifier[0] != target.executed
+    return version.scope, version.name, resource, target.executed if by_alias else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +138,8 @@ class AsyncRoute(Route):
             if self._kit.clock.time() - progress.accepted > settings.max_age:
                 tried = Tried(throttled=True)
                 return _Followed(ref, tried, Done(Condition.AGE_EXCEEDED, progress), settings, dead_letter, generation)
+            age = self._kit.clock.time() - progress.accepted
+            self._runner.counts.attempted(message.scope, ref.name, age)
             tried = await self._try(ref, message, attempt.trace, progress)
         except FunctionNotFoundError as error:
             raise PermanentError(error.code, error.message) from error
@@ -152,17 +178,31 @@ class AsyncRoute(Route):
         done = result.step
         arn = f"{result.ref.arn}:{result.ref.qualifier or LATEST}"
         won = done.condition is Condition.SUCCESS
+        if not won:
+            self._runner.counts.dropped(message.scope, result.ref.name)
         destination = result.settings.on_success if won else result.settings.on_failure
         if destination:
             shown = record(done, result.tried, message.payload, arn, self._kit.clock.time())
             parameters = destination_parameters(destination, done, arn)
             await self._send(
-                tx, message, destination, msgspec.json.encode(shown), parameters, route="target", policy=_DEAD_LETTERS
+                tx,
+                message,
+                destination,
+                msgspec.json.encode(shown),
+                parameters,
+                route=DESTINATION_ROUTE,
+                policy=_DEAD_LETTERS,
             )
         if not won and result.dead_letter:
             parameters = dead_letter_parameters(result.dead_letter, result.tried, done.progress.request_id)
             await self._send(
-                tx, message, result.dead_letter, message.payload, parameters, route="target", policy=_DEAD_LETTERS
+                tx,
+                message,
+                result.dead_letter,
+                message.payload,
+                parameters,
+                route=DEAD_LETTER_ROUTE,
+                policy=_DEAD_LETTERS,
             )
 
     async def exhausted(self, tx: Tx, attempt: Attempt, failure: Failure) -> None:
@@ -189,6 +229,9 @@ class AsyncRoute(Route):
             source="lambda.amazonaws.com",
             parameters=parameters,
             policy=policy,
+            dead_letter_attributes={}
+            if route == ASYNC_ROUTE
+            else {"FUNCTION": parse_function(message.scope, message.target).name},
             delay=delay,
         )
         await self._kit.delivery.enqueue(tx, sent)

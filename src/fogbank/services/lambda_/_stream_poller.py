@@ -193,6 +193,9 @@ class StreamPoller(SourcePoller):
             except ApiError as error:
                 return error
             step = events.after(batch, answer, self._rules)
+            age = self._kit.clock.time() - batch.records[-1].at
+            function = self.mapping.function
+            self._runner.counts.aged(function.scope, function.name, age)
         await self._kit.storage.transact(lambda tx: self._commit(tx, place, step))
         return step
 

@@ -7,8 +7,8 @@ transaction that stores events. Deleted groups vanish at once, and their events 
 afterwards.
 
 What is left out says so by name: Insights queries, export tasks, destinations other than functions, data
-protection, transformers, anomaly detectors, KMS keys. Metric filters are kept and tested but publish no
-metrics yet. Where AWS allows only Insights on a log class, the ordinary reads work here.
+protection, transformers, anomaly detectors, KMS keys. Metric filters and embedded metrics are put into CloudWatch in
+the transaction that stores the events. Where AWS allows only Insights on a log class, the ordinary reads work here.
 """
 
 from fogbank.services.logs.api import Logs

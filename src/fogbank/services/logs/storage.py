@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -66,7 +66,7 @@ NEXT_DELETED_STREAM = "SELECT stream_id FROM logs_deleted_streams ORDER BY strea
 FORGET_DELETED_STREAM = "DELETE FROM logs_deleted_streams WHERE stream_id = $1"
 
 PLACE = """
-SELECT g.id, s.id, g.retention_days, g.subscriptions
+SELECT g.id, s.id, g.retention_days, g.subscriptions, g.metric_filters
 FROM logs_groups g LEFT JOIN logs_streams s ON s.group_id = g.id AND s.name = $4
 WHERE g.account = $1 AND g.region = $2 AND g.name = $3
 """
@@ -116,6 +116,7 @@ SELECT f.name, f.pattern, f.created_at, f.transformation, g.name, f.metric_names
 FROM logs_metric_filters f JOIN logs_groups g ON g.id = f.group_id
 WHERE g.account = $1 AND g.region = $2
 """
+FILTERS_OF_GROUP = "SELECT pattern, transformation FROM logs_metric_filters WHERE group_id = $1 ORDER BY name"
 DELETE_METRIC_FILTER = "DELETE FROM logs_metric_filters WHERE group_id = $1 AND name = $2"
 DELETE_METRIC_FILTERS = "DELETE FROM logs_metric_filters WHERE group_id = $1"
 COUNT_METRIC_FILTERS = "UPDATE logs_groups SET metric_filters = metric_filters + $2 WHERE id = $1"
@@ -278,10 +279,20 @@ async def delete_stream(tx: Tx, stream_id: int) -> None:
 # ---------------------------------------------------------------------------------------------------
 
 
-async def place(tx: Tx, scope: Scope, group: str, stream: str) -> tuple[int, int | None, int | None, int] | None:
-    """Where events go: the ids of group and stream, the retention in days, how many subscriptions there are."""
+class Place(NamedTuple):
+    """Where events go: the ids of group and stream (`None` if it is not there), and what the group does with them."""
+
+    group_id: int
+    stream_id: int | None
+    retention_days: int | None
+    subscriptions: int
+    metric_filters: int
+
+
+async def place(tx: Tx, scope: Scope, group: str, stream: str) -> Place | None:
+    """Where events go."""
     row = await tx.fetch_one(PLACE, scope.account, scope.region, group, stream)
-    return (row[0], row[1], row[2], row[3]) if row else None
+    return Place(*row) if row else None
 
 
 async def insert_events(
@@ -379,6 +390,11 @@ async def list_metric_filters(tx: Tx, scope: Scope) -> list[tuple[str, str, int,
     rows = await tx.fetch(LIST_METRIC_FILTERS, scope.account, scope.region)
     found = [(row[0], row[1], row[2], msgspec.json.decode(row[3]), row[4]) for row in rows]
     return sorted(found, key=lambda each: (each[0], each[4]))
+
+
+async def filters_of(tx: Tx, group_id: int) -> list[tuple[str, Mapping[str, Any]]]:
+    """(pattern, transformation) of a group's metric filters."""
+    return [(row[0], msgspec.json.decode(row[1])) for row in await tx.fetch(FILTERS_OF_GROUP, group_id)]
 
 
 async def delete_metric_filter(tx: Tx, group_id: int, name: str) -> bool:

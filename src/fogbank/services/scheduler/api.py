@@ -41,7 +41,7 @@ class Scheduler(GroupOperations):
         super().__init__(kit)
         timer = ScheduleTimer(kit.storage, kit.clock, kit.ids, kit.delivery, kit.telemetry)
         self._worker = DueWorker("scheduler", kit.storage, kit.clock, TOPIC, timer.act)
-        kit.delivery.route(ROUTE, ScheduleRoute(kit.cloud, kit.delivery, kit.clock))
+        kit.delivery.route(ROUTE, ScheduleRoute(kit))
 
     async def on_start(self) -> None:
         await self._worker.start()

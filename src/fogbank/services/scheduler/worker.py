@@ -14,17 +14,22 @@ import msgspec
 
 from fogbank.core.call import Principal
 from fogbank.core.clock import Clock
+from fogbank.core.errors import ApiError
 from fogbank.core.ids import Ids
 from fogbank.core.schedule import InvalidExpressionError, UnknownZoneError
+from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
 from fogbank.delivery import Attempt, Delivery, Failure, Message, PermanentError
 from fogbank.delivery.targets import DEAD_LETTER_POLICY, TargetRoute
+from fogbank.services.kit import Kit
 from fogbank.services.scheduler import storage as rows
 from fogbank.services.scheduler._targets import SOURCE, invocation, with_attempt_number
 from fogbank.services.scheduler._universal import PREFIX, parse_universal
-from fogbank.services.scheduler.model import Schedule, last_missed, next_firing
+from fogbank.services.scheduler.model import DEFAULT_GROUP, Schedule, last_missed, next_firing
 from fogbank.storage import Storage, Tx
-from fogbank.telemetry import Kind, Span, Telemetry
+from fogbank.telemetry import Kind, Span, Status, Telemetry
+from fogbank.telemetry.metrics import Panel, Panels
+from fogbank.telemetry.model import status_of
 
 _log = logging.getLogger("fogbank.scheduler")
 
@@ -86,11 +91,32 @@ class ScheduleTimer:
 class ScheduleRoute(TargetRoute):
     """Makes the attempts of invocations: templated targets by their ARN, universal ones by their operation."""
 
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit.cloud, kit.delivery, kit.clock)
+        self._metrics = kit.metrics
+        self._panels = Panels(kit.metrics, self._panel)
+
+    def _panel(self, place: tuple[Scope, str]) -> Panel:
+        """What is counted of a schedule group, and of all (monitoring-cloudwatch.html of the guide)."""
+        return self._metrics.panel(place[0], "AWS/Scheduler", (), (("ScheduleGroup", place[1]),))
+
     async def join(self, tx: Tx, message: Message) -> bool:
         """The first attempt, where that needs no hop."""
-        return await super().join(tx, replace(message, payload=with_attempt_number(message.payload, 1)))
+        joined = await super().join(tx, replace(message, payload=with_attempt_number(message.payload, 1)))
+        if joined:
+            self._panels((message.scope, _group_of(message))).add("InvocationAttemptCount")
+        return joined
 
     async def attempt(self, attempt: Attempt) -> Any:
+        panel = self._panels((attempt.message.scope, _group_of(attempt.message)))
+        panel.add("InvocationAttemptCount")
+        try:
+            return await self._attempt(attempt)
+        except ApiError as error:
+            panel.add("TargetErrorThrottledCount" if status_of(error) is Status.THROTTLE else "TargetErrorCount")
+            raise
+
+    async def _attempt(self, attempt: Attempt) -> Any:
         payload = with_attempt_number(attempt.message.payload, attempt.number)
         message = replace(attempt.message, payload=payload)
         if PREFIX in message.target:
@@ -115,11 +141,20 @@ class ScheduleRoute(TargetRoute):
     async def exhausted(self, tx: Tx, attempt: Attempt, failure: Failure) -> None:
         """Scheduler's dead letters carry the error's own code, and the schedule beside the target."""
         message = attempt.message
+        panel = self._panels((message.scope, _group_of(message)))
+        panel.add("InvocationDroppedCount")
         if message.dead_letter is not None:
+            panel.add("InvocationsSentToDeadLetterCount")
             letter = dead_letter(
                 replace(message, payload=with_attempt_number(message.payload, attempt.number)), failure
             )
             await self._delivery.enqueue(tx, letter)
+
+
+def _group_of(message: Message) -> str:
+    """The group of the schedule that a message comes from, in whose ARN it is."""
+    arn = message.dead_letter_attributes.get("SCHEDULE_ARN", "")
+    return arn.rpartition(":schedule/")[2].partition("/")[0] or DEFAULT_GROUP
 
 
 def dead_letter(message: Message, failure: Failure) -> Message:

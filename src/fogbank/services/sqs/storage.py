@@ -82,6 +82,14 @@ RELEASE_MESSAGE = """
 UPDATE sqs_messages SET visible_at = $2, receives = receives - 1 WHERE sequence = $1 AND receives = $3
 """
 DEAD_LETTER = "UPDATE sqs_messages SET backlog = $2, visible_at = $3, source = $4 WHERE sequence = $1"
+OLDEST = """
+SELECT MIN(sent_at) FROM (
+    SELECT sent_at FROM sqs_messages WHERE backlog = $1 ORDER BY visible_at, sequence LIMIT 1000
+)
+"""
+FIRST_QUEUES = """
+SELECT account, region, name FROM sqs_queues WHERE account > '' ORDER BY account, region, name LIMIT $1
+"""
 COUNT_IN_FLIGHT = "SELECT COUNT(*) FROM sqs_messages WHERE backlog = $1 AND visible_at > $2 AND receives > 0"
 COUNT = """
 SELECT COUNT(*), COUNT(*) FILTER (WHERE visible_at <= $2 AND sent_at > $3),
@@ -339,6 +347,15 @@ class SqsStorage:
             return counts, None
         boundary = await tx.fetch_one(COUNT_BOUNDARY, queue.backlog, *after, COUNT_PAGE - 1)
         return counts, (boundary[0], boundary[1]) if boundary else None
+
+    async def oldest(self, tx: Tx, queue: Queue) -> int | None:
+        """When the oldest message was sent, of those that are visible next; `None` if there are none."""
+        row = await tx.fetch_one(OLDEST, queue.backlog)
+        return None if row is None or row[0] is None else int(row[0])
+
+    async def first_queues(self, tx: Tx, limit: int) -> list[QueueKey]:
+        """Queues of all accounts and regions, the first by name."""
+        return [QueueKey(*row) for row in await tx.fetch(FIRST_QUEUES, limit)]
 
     # -- sweeping ----------------------------------------------
 

@@ -34,6 +34,7 @@ from fogbank.services.states._language._threads import Alarm, Command, Drop, Ide
 from fogbank.services.states._language.definition import Program
 from fogbank.services.states._language.interpreter import Execution, Input
 from fogbank.services.states._logging import LogWriter
+from fogbank.services.states._metrics import ExecutionMetrics
 from fogbank.services.states._notices import SOURCE, status_change
 from fogbank.services.states._recording import Recorder, context_of
 from fogbank.services.states.errors import NotRedrivableError
@@ -87,6 +88,7 @@ class Runner(Actor):
         self._program = program
         self._runs: dict[str, Run] = {}
         self._log = LogWriter(kit)
+        self._metrics = ExecutionMetrics(kit)
         self._alarms = Alarms(kit.clock, self._expected, self._rang)
         self._activities = Activities(kit.clock)
         self._redriving: set[str] = set()
@@ -410,9 +412,11 @@ class Runner(Actor):
         if run.recorder is None:
             express = len(run.revision.definition) if run.express else None
             run.recorder = Recorder(self._kit, run.record, run.scope, run.trace, express)
+            self._metrics.started(run.scope, run.record.machine)
         run.recorder.follow(run.execution.events)
         if ended is not None:
             run.recorder.ended(ended)
+            self._metrics.ended(run.scope, ended)
         run.execution.events.clear()
         run.execution.changed_runs.clear()
         if ended is None:

@@ -22,7 +22,7 @@ from fogbank.services.cloudwatch._alarms import (
 from fogbank.services.cloudwatch._api.frame import CloudWatchService, position_of, refuse_parameters, tags_of
 from fogbank.services.cloudwatch._changes import Changes
 from fogbank.services.cloudwatch._evaluation import State
-from fogbank.services.cloudwatch._notices import configuration_event
+from fogbank.services.cloudwatch._notices import SOURCE, configuration_event
 from fogbank.services.cloudwatch._rules import alarm_name, compile_rule
 from fogbank.services.cloudwatch.errors import AlarmNotFoundError, InvalidFormatError, RuleError
 from fogbank.services.cloudwatch.model import dimension_pairs
@@ -102,7 +102,8 @@ class AlarmOperations(CloudWatchService):
         data = {"version": "1.0", "type": operation.capitalize(), f"{verb}Alarm": shown}
         summary = f'Alarm "{alarm.name}" {verb}'
         await storage.add_history(tx, alarm, now, "ConfigurationUpdate", summary[:255], json_text(data)[:4095])
-        await self.kit.delivery.enqueue(tx, configuration_event(alarm, operation, call.trace))
+        if self.kit.delivery.heard(alarm.scope, SOURCE):
+            await self.kit.delivery.enqueue(tx, configuration_event(alarm, operation, call.trace))
 
     async def describe_alarms(self, call: Call, request: t.DescribeAlarmsInputTypeDef) -> Reply:
         """List alarms by name; metric alarms only, unless other types are asked for."""

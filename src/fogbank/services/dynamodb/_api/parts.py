@@ -8,6 +8,7 @@ from typing import TypeVar
 from fogbank.core.call import Call
 from fogbank.core.scope import Scope
 from fogbank.services.dynamodb._backups.storage import Backups
+from fogbank.services.dynamodb._metrics import TableMetrics
 from fogbank.services.dynamodb._rows.catalog import Catalog, resolve
 from fogbank.services.dynamodb._rows.expiry import ExpiryWatch
 from fogbank.services.dynamodb._rows.reader import Reader
@@ -33,6 +34,7 @@ class Parts(Service):
         self.tables = Tables()
         self.items = Items()
         self.upkeep = Upkeep()
+        self.counts = TableMetrics(kit)
         self.streams = Streams()
         self.backups = Backups()
         self.catalog = Catalog(self.tables)
@@ -58,10 +60,12 @@ class Parts(Service):
     def bill_read(self, call: Call, name: str, units: float) -> None:
         """Say what a read used of a table."""
         self.kit.usage.add(call.scope, call.trace.root, (Use("dynamodb.read-units", name, units),))
+        self.counts.read(call.scope, name, units)
 
     def bill_write(self, call: Call, name: str, units: float) -> None:
         """Say what a write used of a table."""
         self.kit.usage.add(call.scope, call.trace.root, (Use("dynamodb.write-units", name, units),))
+        self.counts.written(call.scope, name, units)
 
     async def reads(self, call: Call, name: str, body: Callable[[Tx, Table], Awaitable[T]]) -> T:
         """Run `body` with a table that is read from."""

@@ -9,6 +9,7 @@ from fogbank.core import paging
 from fogbank.core.call import Call
 from fogbank.core.errors import NotImplementedByFogbank
 from fogbank.services.events import storage as rows
+from fogbank.services.events._metrics import RuleMetrics
 from fogbank.services.events._recording import Recorder
 from fogbank.services.events._router import Router
 from fogbank.services.events.errors import InvalidTokenError, bus_not_found, rule_not_found
@@ -32,7 +33,8 @@ class Operations(Service):
         self._ids = kit.ids
         self._delivery = kit.delivery
         self._router = Router(kit.storage)
-        self._recorder = Recorder(kit)
+        self._counts = RuleMetrics(kit.metrics)
+        self._recorder = Recorder(kit, self._counts)
 
     async def _rule(self, tx: Tx, bus: BusKey, name: str) -> Rule:
         """A rule that must be there."""

@@ -22,8 +22,16 @@ from fogbank.services.lambda_._api.base import (
     next_marker,
 )
 from fogbank.services.lambda_._async import Progress
+from fogbank.services.lambda_._metrics import OutcomeRoute
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
-from fogbank.services.lambda_._running import ASYNC_POLICY, ASYNC_ROUTE, AsyncRoute, Runner
+from fogbank.services.lambda_._running import (
+    ASYNC_POLICY,
+    ASYNC_ROUTE,
+    DEAD_LETTER_ROUTE,
+    DESTINATION_ROUTE,
+    AsyncRoute,
+    Runner,
+)
 from fogbank.services.lambda_._targets import Target
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
@@ -66,6 +74,9 @@ class Invocation(LambdaBase):
         self._runner = Runner(kit, self._targets, self._concurrency)
         self._async = AsyncRoute(kit, self._runner)
         kit.delivery.route(ASYNC_ROUTE, self._async)
+        counts = self._runner.counts
+        kit.delivery.route(DESTINATION_ROUTE, OutcomeRoute(kit, counts, "DestinationDeliveryFailures"))
+        kit.delivery.route(DEAD_LETTER_ROUTE, OutcomeRoute(kit, counts, "DeadLetterErrors"))
 
     async def invoke(self, call: Call, request: InvocationRequestTypeDef) -> Reply:
         """Invoke."""
@@ -130,6 +141,7 @@ class Invocation(LambdaBase):
             policy=ASYNC_POLICY,
         )
         await self.kit.storage.transact(lambda tx: self.kit.delivery.enqueue(tx, message))
+        self._runner.counts.accepted(call.scope, ref.name)
 
     # -- settings of asynchronous invocation ----------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from fogbank.services.logs._api.service import (
     stream_of,
     topic,
 )
+from fogbank.services.logs._publishing import publish_metrics
 from fogbank.services.logs._subscriptions import enqueue_subscribed
 from fogbank.services.logs.errors import InvalidParameterError, ResourceNotFoundError
 from fogbank.services.logs.model import (
@@ -60,12 +61,13 @@ class EventOperations(LogsService):
             refuse_parameters("PutLogEvents", request, ["entity"])
         now = self.kit.clock.millis()
         scope, group, stream = call.scope, request["logGroupName"], request["logStreamName"]
+        panel = self._panels((scope, group))
 
         async def body(tx: Tx) -> Batch:
             place = await storage.place(tx, scope, group, stream)
             if place is None:
                 raise ResourceNotFoundError("log group")
-            group_id, stream_id, retention_days, subscriptions = place
+            group_id, stream_id, retention_days, subscriptions, filters = place
             if stream_id is None:
                 if not call.principal.service:
                     raise ResourceNotFoundError("log stream")
@@ -82,11 +84,16 @@ class EventOperations(LogsService):
                 )
             else:
                 await storage.insert_events(tx, group_id, stream_id, batch.events, now=now, size=batch.size)
+            await publish_metrics(
+                tx, self.kit, call, group_id=group_id, filters=filters, events=batch.events, panel=panel
+            )
             tx.wake(topic(group_id))
             tx.wake(EVERY_GROUP)
             return batch
 
         batch = await self.kit.storage.transact(body)
+        panel.add("IncomingLogEvents", float(len(batch.events)), "None")
+        panel.add("IncomingBytes", float(batch.size), "Bytes")
         return {"nextSequenceToken": Position(now, 1).number, "rejectedLogEventsInfo": batch.rejected}
 
     async def get_log_events(self, call: Call, request: t.GetLogEventsRequestTypeDef) -> Reply:

@@ -1,8 +1,4 @@
-"""Metric filters and subscription filters.
-
-Metric filters are stored, listed and tested. They publish nothing yet: the metrics would be CloudWatch's, a
-service that Fogbank does not have.
-"""
+"""Metric filters and subscription filters."""
 
 from __future__ import annotations
 

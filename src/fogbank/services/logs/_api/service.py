@@ -8,10 +8,11 @@ from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.core.errors import ApiError, NotImplementedByFogbank
 from fogbank.core.paging import InvalidTokenError, decode_token
 from fogbank.core.validation import Constraint, Problem, describe
-from fogbank.services.kit import Service
+from fogbank.services.kit import Kit, Service
 from fogbank.services.logs import storage
 from fogbank.services.logs._patterns import InvalidPattern, Pattern, compile_pattern
 from fogbank.services.logs.errors import ExclusiveError, InvalidParameterError, ResourceNotFoundError
+from fogbank.telemetry.metrics import Panel, Panels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,14 @@ class LogsService(Service):
     """The part of the service that every group of operations builds on."""
 
     name = "logs"
+
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit)
+        self._panels = Panels(kit.metrics, self._panel)
+
+    def _panel(self, place: tuple[Scope, str]) -> Panel:
+        """What is counted of a log group, and of all (CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html)."""
+        return self.kit.metrics.panel(place[0], "AWS/Logs", (), (("LogGroupName", place[1]),))
 
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:  # noqa: ARG002
         """CloudWatch Logs calls what breaks its model `InvalidParameterException`, and has a text of its own

@@ -11,6 +11,7 @@ from fogbank.core.scope import Scope
 from fogbank.services.kit import Kit, Service
 from fogbank.services.sqs._fifo.storage import FifoStorage
 from fogbank.services.sqs._lines import Lines
+from fogbank.services.sqs._metrics import QueueMetrics
 from fogbank.services.sqs._receiving import Receiver
 from fogbank.services.sqs._recording import Recorder
 from fogbank.services.sqs.errors import QueueDoesNotExistError
@@ -32,6 +33,7 @@ class SqsBase(Service):
         self.fifo = FifoStorage()
         self.recorder = Recorder(kit)
         self.receiver = Receiver(self.store, self.fifo, self.recorder.spent)
+        self.counts = QueueMetrics(kit, self.store)
         self.lines = Lines(kit.storage, kit.clock)
 
     async def find_queue(self, key: QueueKey) -> Queue:

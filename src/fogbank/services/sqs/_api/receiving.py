@@ -59,6 +59,7 @@ class ReceivingOperations(SqsBase):
             while look.found is None and look.more:
                 look = await self._look(key, demand, due=False)
             found = look.found
+        self.counts.received(key, 0 if found is None else len(found[1]))
         if found is None:
             return {}
         queue, messages = found

@@ -36,7 +36,9 @@ class SendingOperations(SqsBase):
             tx.wake(queue.topic)
             return message, known, number
 
-        return sent_shape(*await self.kit.storage.transact(body))
+        sent = await self.kit.storage.transact(body)
+        self.counts.sent(key, (sent[0],))
+        return sent_shape(*sent)
 
     async def send_message_batch(self, call: Call, request: SendMessageBatchRequestTypeDef) -> Reply:
         """Add up to ten messages; each succeeds or fails on its own."""
@@ -55,6 +57,7 @@ class SendingOperations(SqsBase):
             return good, bad, known
 
         good, bad, known = await self.kit.storage.transact(body)
+        self.counts.sent(key, [message for _, message in good])
         successful: list[dict[str, Any]] = [
             {"Id": entry_id, **sent_shape(message, message_id, number)}
             for (entry_id, message), (message_id, number) in zip(good, known, strict=True)

@@ -42,12 +42,15 @@ class SettlingOperations(SqsBase):
     async def delete_message(self, call: Call, request: DeleteMessageRequestTypeDef) -> Reply:
         """Delete a received message. Deleting what is already gone succeeds."""
         await self._settle_one(call, request, self._delete)
+        self.counts.deleted(queue_key(call.scope, request["QueueUrl"]), 1)
         return {}
 
     async def delete_message_batch(self, call: Call, request: DeleteMessageBatchRequestTypeDef) -> Reply:
         """Delete up to ten received messages; each succeeds or fails on its own."""
         check_batch(request["Entries"], "DeleteMessageBatchRequestEntry")
-        return await self._settle_many(call, request["QueueUrl"], request["Entries"], self._delete_all)
+        reply = await self._settle_many(call, request["QueueUrl"], request["Entries"], self._delete_all)
+        self.counts.deleted(queue_key(call.scope, request["QueueUrl"]), len(reply.get("Successful", ())))
+        return reply
 
     async def change_message_visibility(self, call: Call, request: ChangeMessageVisibilityRequestTypeDef) -> Reply:
         """Set anew for how long from now a message in flight stays hidden."""

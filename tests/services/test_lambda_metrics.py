@@ -1,0 +1,80 @@
+"""Lambda's standard metrics, and Powertools Metrics unmodified inside a function, over a real socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.services.lambda_code import create, with_powertools
+
+Aws = Callable[..., Any]
+POWERTOOLS = """
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+metrics = Metrics(namespace="Shop", service="orders")
+
+@metrics.log_metrics(capture_cold_start_metric=True)
+def handler(event, context):
+    metrics.add_dimension(name="kind", value=event["kind"])
+    metrics.add_metric(name="placed", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name="placed", unit=MetricUnit.Count, value=3)
+"""
+FAILING = "def handler(event, context):\n    if event.get('fail'):\n        raise ValueError('no')\n"
+
+
+def read(client: Any, namespace: str, name: str, stat: str = "Sum", **dimensions: str) -> float | None:
+    now = datetime.now(UTC)
+    reply = client.get_metric_statistics(
+        Namespace=namespace, MetricName=name, Period=7200, StartTime=now - timedelta(minutes=60),
+        EndTime=now + timedelta(minutes=1), Statistics=[stat],
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+    )  # fmt: skip
+    return reply["Datapoints"][0][stat] if reply["Datapoints"] else None
+
+
+def test_functions_tell_of_their_invocations(aws: Aws) -> None:
+    """Invocations, errors, durations and throttles: by function, by resource, and of all."""
+    lam, client = aws("lambda"), aws("cloudwatch")
+    create(lam, FAILING)
+    lam.publish_version(FunctionName="f")
+    lam.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    for payload, name in (({}, "f"), ({"fail": True}, "f"), ({}, "f:live")):
+        lam.invoke(FunctionName=name, Payload=json.dumps(payload))
+    lam.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    with pytest.raises(ClientError, match="TooManyRequests"):
+        lam.invoke(FunctionName="f")
+    f = {"FunctionName": "f"}
+    assert read(client, "AWS/Lambda", "Invocations", **f) == 3
+    assert read(client, "AWS/Lambda", "Invocations") == 3
+    assert read(client, "AWS/Lambda", "Errors", **f) == 1
+    assert read(client, "AWS/Lambda", "Errors", "SampleCount", **f) == 3
+    assert read(client, "AWS/Lambda", "Throttles", **f) == 1
+    assert 0.1 < (read(client, "AWS/Lambda", "Duration", "Maximum", **f) or 0) < 3000
+    assert read(client, "AWS/Lambda", "Invocations", FunctionName="f", Resource="f:live") == 1
+    versioned = {"FunctionName": "f", "Resource": "f:live", "ExecutedVersion": "1"}
+    assert read(client, "AWS/Lambda", "Invocations", **versioned) == 1
+    assert read(client, "AWS/Lambda", "ConcurrentExecutions", "Maximum", **f) == 1
+
+
+@pytest.mark.slow
+def test_powertools_metrics_work_unmodified(aws: Aws) -> None:
+    """What the function prints in embedded metric format is in CloudWatch, with its dimensions and units."""
+    lam, client = aws("lambda"), aws("cloudwatch")
+    create(lam, Code={"ZipFile": with_powertools(POWERTOOLS)}, Timeout=30)
+    for kind in ("new", "new", "old"):
+        reply = lam.invoke(FunctionName="f", Payload=json.dumps({"kind": kind}))
+        assert "FunctionError" not in reply, reply["Payload"].read()
+    found: float | None = None
+    for _ in range(400):
+        found = read(client, "Shop", "placed", service="orders", kind="new")
+        if found == 8:
+            break
+    assert found == 8
+    assert read(client, "Shop", "placed", "SampleCount", service="orders", kind="new") == 4
+    (cold,) = client.list_metrics(Namespace="Shop", MetricName="ColdStart")["Metrics"]
+    assert cold["Dimensions"] == [{"Name": "function_name", "Value": "f"}, {"Name": "service", "Value": "orders"}]
