@@ -12,6 +12,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from fogbank import __version__
 from fogbank.cloud import LocalCloud
 from fogbank.core import faults
 from fogbank.core.clock import SystemClock
@@ -24,6 +25,8 @@ from fogbank.gateway import Gateway
 from fogbank.gateway.traces import TracePages
 from fogbank.services.cloudformation import CloudFormation
 from fogbank.services.lambda_ import Lambda
+from fogbank.telemetry.metrics import MINUTE
+from fogbank.telemetry.prometheus import expose
 from fogbank.templates.engine import Engine
 
 BACKLOG = 1024
@@ -44,6 +47,7 @@ class Server(Actor):
         self._socket = _bind(config.host, config.port)
         self.config = config.with_port(self._socket.getsockname()[1])
         self.clock = SystemClock(offset=_kept_offset(config.data))
+        self._started = self.clock.machine_time()
         ids = Ids()
         self.cloud = LocalCloud.on_disk(self.config, self.clock, ids)
         cloudformation = self.cloud.services.get("cloudformation")
@@ -94,6 +98,13 @@ class Server(Actor):
             return {"on": False}
         report = await self.cloud.usage.report(since=since, traces=traces)
         return {"on": True, **{part.name: getattr(report, part.name) for part in fields(report)}}
+
+    async def metrics(self) -> str:
+        """What is counted, as Prometheus reads it; what is sampled is at most a minute old."""
+        counted = self.cloud.metrics
+        if self.clock.time() - counted.sampled_at >= MINUTE:
+            await counted.sample()
+        return expose(counted, version=__version__, started=self._started)
 
     async def trial(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """See `gateway.admin`: `{"function", "region", "account", "payload", "memory"}`, or `{…, "end": [MB, …]}`."""

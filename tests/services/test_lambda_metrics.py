@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from prometheus_client.parser import text_string_to_metric_families
+from tests.conftest import ServerProcess
 from tests.services.lambda_code import create, with_powertools
 
 Aws = Callable[..., Any]
@@ -78,3 +81,17 @@ def test_powertools_metrics_work_unmodified(aws: Aws) -> None:
     assert read(client, "Shop", "placed", "SampleCount", service="orders", kind="new") == 4
     (cold,) = client.list_metrics(Namespace="Shop", MetricName="ColdStart")["Metrics"]
     assert cold["Dimensions"] == [{"Name": "function_name", "Value": "f"}, {"Name": "service", "Value": "orders"}]
+
+
+def test_prometheus_reads_what_is_counted(server: ServerProcess) -> None:
+    """At /_fogbank/metrics, by the parser of its own client; queue lengths are sampled for it."""
+    sqs = server.client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="hello")
+    with urllib.request.urlopen(f"{server.endpoint}/_fogbank/metrics", timeout=10) as reply:
+        assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        page = reply.read().decode()
+    values = {s.name: s.value for f in text_string_to_metric_families(page) for s in f.samples}
+    assert values["aws_sqs_sent_message_size_sum"] == 5
+    assert values["aws_sqs_number_of_messages_sent_count"] == 1
+    assert values["process_cpu_seconds_total"] > 0

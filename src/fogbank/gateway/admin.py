@@ -8,6 +8,7 @@ GET  /_fogbank/clock        what time it is
 POST /_fogbank/trials       run a function once with another memory size  (only with --auth local)
 GET  /_fogbank/usage        what was used, in the units that AWS bills; ?since= (clock seconds) &traces= (how many)
 GET  /_fogbank/traces       traces; /_fogbank/traces/ID one of them, /_fogbank/map the service graph: see `traces.py`
+GET  /_fogbank/metrics      what is counted, as Prometheus reads it   (only with --auth local)
 GET  /_fogbank/<service>/…  a file that a reply pointed to (a function's code)
 """
 
@@ -27,6 +28,7 @@ from fogbank.core.errors import ApiError
 from fogbank.core.http import HttpRequest, HttpResponse
 from fogbank.gateway.answers import answer, problem
 from fogbank.gateway.traces import TRACE_PATHS, TracePages
+from fogbank.telemetry.prometheus import CONTENT_TYPE
 
 FARTHEST = 100 * 366 * 86_400.0
 """Seconds that the clock may be moved at once: a hundred years."""
@@ -53,6 +55,10 @@ class Admin(Protocol):
 
     async def usage(self, since: float, traces: int) -> Mapping[str, Any]:
         """What was used since a moment (clock seconds), with the newest traces one by one."""
+        ...
+
+    async def metrics(self) -> str:
+        """What is counted, as Prometheus reads it."""
         ...
 
     async def trial(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,6 +91,9 @@ class AdminPages:
                 return await self._advance(request)
             case "GET", "/_fogbank/clock":
                 return answer(200, {"time": self._admin.health().get("time")})
+            case "GET", "/_fogbank/metrics" if self._local:
+                text = await self._admin.metrics()
+                return HttpResponse(200, (("content-type", CONTENT_TYPE),), text.encode())
             case "GET", "/_fogbank/usage":
                 return await self._usage(request)
             case "POST", "/_fogbank/trials" if self._local:

@@ -175,6 +175,8 @@ class Metrics:
         self._series: dict[tuple[Scope, str, str, Dimensions, str], Series] = {}
         self._active: list[Series] = []
         self._samplers: list[Sampler] = []
+        self.sampled_at = 0.0
+        """When the gauges were sampled last (clock seconds)."""
         self.on_reset: list[Callable[[], None]] = []
         """Called when all series are forgotten."""
         self.on_pending: Callable[[], None] | None = None
@@ -216,6 +218,7 @@ class Metrics:
 
     async def sample(self) -> None:
         """Have every registered function add its values."""
+        self.sampled_at = self._clock.time()
         for sampler in self._samplers:
             await sampler()
 
