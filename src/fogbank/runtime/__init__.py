@@ -6,7 +6,8 @@
 | `pool.py` | the environments of one function version |
 | `environment.py` | one environment, from fork to end |
 | `api.py` | the Runtime API over HTTP |
-| `streaming.py` | a response on its way, piece by piece |
+| `exchange.py`, `streaming.py` | what goes over it beside the bodies; a response on its way, piece by piece |
+| `company.py`, `extensions.py`, `telemetry.py` | what lives beside the runtime; the Extensions and Telemetry APIs |
 | `freezing.py` | idle environments do not run |
 | `making.py` | how environments are made |
 | `forker.py`, `parent.py`, `guest/` | the prepared parents that fork environments, and what runs inside of them |
@@ -17,7 +18,6 @@
 | `model.py` | the values |
 """
 
-from fogbank.runtime.environment import LogSink
 from fogbank.runtime.interpreters import Choice, Interpreter, Interpreters
 from fogbank.runtime.model import (
     Credentials,
@@ -34,6 +34,7 @@ from fogbank.runtime.model import (
     RuntimeUnavailableError,
     StartError,
 )
+from fogbank.runtime.output import LogSink
 from fogbank.runtime.runtime import Runtime
 from fogbank.runtime.snapshots import InitFailedError
 from fogbank.runtime.streaming import ResponseStream

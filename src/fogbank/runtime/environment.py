@@ -7,27 +7,25 @@ invocation goes on to its end whoever waits for it. The life is drawn in `model.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import contextlib
 import math
 import os
-import shutil
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
-from fogbank.core.clock import Clock, complete
-from fogbank.runtime import records
+from fogbank.core.clock import Clock
+from fogbank.runtime import folders, records
 from fogbank.runtime.api import PREFIX, ApiRequest, BodySink, Connection, Listener, event_headers
+from fogbank.runtime.company import Company
+from fogbank.runtime.exchange import StreamedAnswer, error_type, trailing_error
 from fogbank.runtime.forker import Forker, Order
 from fogbank.runtime.freezing import Processes
 from fogbank.runtime.interpreters import Choice
+from fogbank.runtime.invocation import Invocation
 from fogbank.runtime.keys import Keys
 from fogbank.runtime.memory import Memory
 from fogbank.runtime.model import (
@@ -40,25 +38,8 @@ from fogbank.runtime.model import (
     Outcome,
     State,
 )
-from fogbank.runtime.output import OutputPipe
-from fogbank.runtime.streaming import MAX_STREAMED, ResponseStream
+from fogbank.runtime.output import LogSink, OutputPipe
 from fogbank.runtime.variables import CREDENTIALS_PATH
-
-TAIL = 4096
-"""Bytes of log that LogType=Tail returns."""
-
-
-class LogSink(Protocol):
-    """Where the lines go. Must not block and must be bounded."""
-
-    def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None:
-        """Take lines."""
-        ...
-
-    def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:
-        """Whether a piece of output can be taken; `False` if it is to be dropped without being looked at."""
-        ...
-
 
 Door = Callable[[socket.socket], Awaitable[asyncio.Server]]
 """Answers as Fogbank on a socket that listens in an environment's own network."""
@@ -71,22 +52,8 @@ class OwnNetwork:
     door: Door | None
 
 
-@dataclass(slots=True)
-class _Invocation:
-    """One event under way."""
-
-    event: Event
-    future: asyncio.Future[Outcome]
-    began: float
-    timer: asyncio.TimerHandle | None
-    tail: bytearray
-    init: float | None = None
-    restored: records.Restored | None = None
-    verdict: str | None = None
-    """Why we killed the process: `timeout` or `memory`."""
-    answered: bool = False
-    streaming: bool = False
-    """The runtime is streaming its answer."""
+_KINDS = {"": "Runtime.ExitError", "memory": "Runtime.OutOfMemory"}
+"""What kind of error it is when a process ends during an event, by why; an extension's failure has its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +95,8 @@ class Environment:
         on_gone: Callable[[Environment], None],
         how: Initialization = Initialization.ON_DEMAND,
         role: Role = Role.SERVE,
+        make_id: Callable[[], str],
+        extensions: Sequence[str] = (),
     ) -> None:
         self.id = name
         self.version = version
@@ -153,7 +122,7 @@ class Environment:
         self._loop = asyncio.get_running_loop()
         self._output = OutputPipe(self._loop, self._printed, self._room)
         self._next: Connection | None = None
-        self._invocation: _Invocation | None = None
+        self._invocation: Invocation | None = None
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._init_began = 0.0
@@ -165,6 +134,9 @@ class Environment:
         self._role = role
         self._processes = Processes()
         self.memory = Memory()
+        self.company = Company(
+            self, version, extensions, clock=clock, make_id=make_id, apart=own_network is not None
+        )
         self.log_stream = records.log_stream(version, clock.millis(), name)
 
     # -- beginning --------------------------------------------------------------------------------------------
@@ -181,7 +153,7 @@ class Environment:
         if self.own_network is None:
             await self.listener.open(self)
         writer = self._output.open()
-        self._say(self._first_line(), f"[FOGBANK] {self._choice.note}" if self._choice.note else None)
+        self.say([self._first_line(), f"[FOGBANK] {self._choice.note}" if self._choice.note else None])
         try:
             forked = await self._parent.fork(order(self), (writer, *control), self._gone)
             await self._connect(forked.sockets)
@@ -214,15 +186,18 @@ class Environment:
         kind = None if status == "timeout" else failed.error_type
         now, took = self._clock.millis(), self._init_time()
         if self._role is Role.RESTORED:
-            self._say(records.restore_report(self.version, now, took, status, kind))
+            self.say([records.restore_report(self.version, now, took, status, kind)])
         else:
-            self._say(records.init_report(self.version, now, records.Init(took, phase, status, kind, self.how)))
+            self.say([records.init_report(self.version, now, records.Init(took, phase, status, kind, self.how))])
         return False
 
     def _first_line(self) -> str | None:
         now, label, arn = self._clock.millis(), self._choice.label, self._runtime_arn()
         if self._role is Role.RESTORED:
+            self.company.platform("platform.restoreStart", records.restore_start_record(self.version, label, arn))
             return records.restore_start(self.version, now, label, arn)
+        record = records.init_start_record(self.version, label, arn, self.how)
+        self.company.platform("platform.initStart", record)
         return records.init_start(self.version, now, label, arn, self.how)
 
     async def _connect(self, sockets: Sequence[int]) -> None:
@@ -274,6 +249,8 @@ class Environment:
             self.keys.answer(connection, request)
             return
         if not path.startswith(PREFIX):
+            if self.company.asked(connection, request, path):
+                return
             connection.refuse(404, "NotFound", "no such resource of the Runtime API")
             return
         route = path[len(PREFIX) :]
@@ -299,37 +276,39 @@ class Environment:
         if invocation is None or invocation.event.request_id.encode() != parts[1]:
             connection.refuse(400, "InvalidRequestID", "Invalid request ID")
             return
-        if invocation.answered or invocation.streaming:
+        if invocation.answered or invocation.streaming_since is not None:
             connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
             return
         if request.oversized:
             self._too_large(connection)
         elif parts[2] == b"response":
             connection.accept()
-            kind, document = _trailing_error(request.headers)
+            kind, document = trailing_error(request.headers)
             self._complete(request.body if kind is None else document, kind)
         else:
             connection.accept()
-            kind = request.headers.get(_ERROR_TYPE, b"").decode("latin-1")
+            kind = error_type(request.headers)
             self._complete(request.body or records.error_document(kind or "UnknownReason", ""), kind or "Unhandled")
 
     def streamed(self, connection: Connection, head: ApiRequest) -> BodySink | None:
         """A response in streaming mode begins: it goes on piece by piece if whoever asked takes it so."""
         invocation = self._invocation
-        if invocation is None or invocation.event.stream is None or invocation.answered or invocation.streaming:
+        if invocation is None or invocation.event.stream is None or invocation.answered:
+            return None
+        if invocation.streaming_since is not None:
             return None
         path = b"%sinvocation/%s/response" % (PREFIX, invocation.event.request_id.encode())
         if head.method != b"POST" or head.path.partition(b"?")[0] != path:
             return None
-        invocation.streaming = True
+        invocation.streaming_since = self._clock.machine_monotonic()
         kind = head.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
         invocation.event.stream.begin(kind, connection.flow)
-        return _Streaming(self, invocation, invocation.event.stream)
 
-    def complete_stream(self, invocation: _Invocation, error_type: str | None, document: bytes) -> None:
-        """The runtime has streamed its answer, and says in trailers whether it failed."""
-        if self._invocation is invocation and not invocation.answered:
-            self._complete(document, error_type)
+        def done(kind: str | None, document: bytes) -> None:
+            if self._invocation is invocation and not invocation.answered:
+                self._complete(document, kind)
+
+        return StreamedAnswer(invocation.event.stream, done)
 
     def _too_large(self, connection: Connection) -> None:
         connection.refuse(
@@ -344,15 +323,27 @@ class Environment:
         if invocation is not None and not invocation.answered:
             connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
             return
-        self._next = connection
-        if invocation is not None:
-            if invocation.timer is not None:
-                invocation.timer.cancel()
-            self._invocation = None
         if self.state is State.STARTING:
-            self._initialized()
+            if self._next is None:
+                self._initialized()
         elif self.state is not State.BUSY:
             return
+        self._next = connection
+        self.settled()
+
+    def settled(self) -> None:
+        """The runtime or an extension has nothing left to do: if nobody has, the phase is over."""
+        if self._next is None or self.state not in (State.STARTING, State.BUSY) or not self.company.extensions.settled:
+            return
+        if self.state is State.STARTING:
+            if self._init is not None:
+                self._init = self._init_time()
+            self._init_over(records.Init(self._init_time(), how=self.how))
+        invocation, self._invocation = self._invocation, None
+        if invocation is not None:
+            invocation.timer.cancel()
+            if invocation.result is not None:
+                self._report(invocation)
         self.state = State.IDLE
         if not self._started.done():
             self._started.set_result(None)
@@ -363,9 +354,19 @@ class Environment:
         took = self._init_time()
         if self._role is Role.RESTORED:
             self._restored = records.Restored(took, self._clock.machine_monotonic() - self._restore_began)
-            self._say(records.restore_report(self.version, self._clock.millis(), took))
-        elif self.how is not Initialization.SNAP_START:  # those have said it, in INIT_REPORT
+            self.say([records.restore_report(self.version, self._clock.millis(), took)])
+            self.company.platform("platform.restoreRuntimeDone", records.restore_done_record())
+            self.company.platform("platform.restoreReport", records.restore_report_record(took))
+            return
+        self.company.platform("platform.initRuntimeDone", records.init_done_record(records.Init(took, how=self.how)))
+        if self.how is not Initialization.SNAP_START:  # those have said it, in INIT_REPORT
             self._init = took
+
+    def _init_over(self, init: records.Init) -> None:
+        """The init phase is over, well or not."""
+        if self._role is not Role.RESTORED:
+            self.company.platform("platform.initReport", records.init_report_record(init))
+        self.company.begun()
 
     def _wants_restore(self, connection: Connection, request: ApiRequest) -> None:
         """The init phase of SnapStart is over. A snapshot is forked from now on; anything else goes on itself."""
@@ -377,7 +378,7 @@ class Environment:
             return
         init = records.Init(self._init_time(), how=self.how)
         self._output.drain()
-        self._say(records.init_report(self.version, self._clock.millis(), init))
+        self.say([records.init_report(self.version, self._clock.millis(), init)])
         if self._role is Role.SNAPSHOT:
             self.state = State.IDLE
             self._started.set_result(None)
@@ -387,10 +388,14 @@ class Environment:
         if self.state is not State.STARTING:
             connection.refuse(403, "InvalidStateTransition", "State transition is not allowed")
             return
-        kind = request.headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
+        kind = error_type(request.headers)
         self.failure = self._failure(kind or "Runtime.Unknown", request.body)
         connection.accept()
-        self._loop.call_later(1.0, self._parent.end, self.id)  # it ends by itself, or it is ended
+        self._loop.call_later(1.0, self._insist)  # it ends by itself, or it is ended
+
+    def _insist(self) -> None:
+        if self.state is State.STARTING:
+            self._break("failure")
 
     # -- one invocation -----------------------------------------------------------------------------------------
 
@@ -401,13 +406,18 @@ class Environment:
         future: asyncio.Future[Outcome] = self._loop.create_future()
         now = self._clock.machine_monotonic()
         timer = self._loop.call_later(limit, self._too_long)
-        self._invocation = _Invocation(event, future, now, timer, bytearray(), self._init, self._restored)
+        self._invocation = Invocation(event, future, now, timer, self._init, self._restored)
         self._init = self._restored = None
         self._processes.thaw()
         self.state = State.BUSY
-        self._say(records.start(self.version, event, self._clock.millis()))
+        self.say([records.start(self.version, event, self._clock.millis())])
         connection, self._next = self._next, None
         deadline = int((self._clock.machine_time() + limit) * 1000)
+        company = self.company
+        if company.extensions.any:
+            record = {**records.start_record(self.version, event), **records.tracing(event)}
+            company.platform("platform.start", record)
+            company.extensions.invoke(event.request_id, event.function_arn, event.trace, deadline)
         connection.answer(200, event.payload, event_headers(event, deadline))
         return future
 
@@ -416,7 +426,7 @@ class Environment:
         if invocation is None:
             return
         invocation.verdict = invocation.verdict or "timeout"
-        self._parent.end(self.id)
+        self._break("timeout")
 
     def over_memory(self) -> None:
         """The watch found more memory in use than the function has."""
@@ -425,33 +435,100 @@ class Environment:
             invocation.verdict = "memory"
         elif self.state is State.STARTING and self.failure is None:
             self.failure = self._failure("Runtime.OutOfMemory", None)
-        self._parent.end(self.id)
+        self._break("failure")
 
-    def _complete(self, payload: bytes, error_type: str | None) -> None:
+    def _break(self, reason: str) -> None:
+        """Something went wrong: extensions in processes of their own have time to say so, everything else has not."""
+        self._break_with(reason, Exit(None, 9))
+
+    def _break_with(self, reason: str, exit_: Exit) -> None:
+        if not self.company.shut_down(reason, self.kill):
+            self.kill()
+            return
+        invocation = self._invocation
+        if invocation is not None:
+            self._broken(invocation, exit_)
+        self._fails()
+
+    def _fails(self) -> None:
+        """It can take no events any more, though something of it is still there."""
+        if self.state is State.STARTING:
+            failure = self.failure or self._failure("Runtime.ExitError", None)
+            init = records.Init(self._init_time(), status="error", error_type=failure.error_type, how=self.how)
+            self.company.platform("platform.initRuntimeDone", records.init_done_record(init))
+            self._init_over(init)
+        invocation, self._invocation = self._invocation, None
+        if invocation is not None:
+            invocation.timer.cancel()
+        self.state = State.ENDING
+        if not self._started.done():
+            self._started.set_result(None)
+
+    def runtime_ended(self, exit_: Exit) -> None:
+        """The runtime's process has ended, and the supervisor says so."""
+        self._output.drain()
+        if self.state is State.STARTING and self.failure is None:
+            self.failure = self._failure("Runtime.ExitError", None, records.exit_text(exit_))
+        self._break_with("failure", exit_)
+
+    def extension_failed(self, kind: str, text: str) -> None:
+        """An extension has failed: so does the init phase, or the event under way."""
+        invocation = self._invocation
+        if invocation is not None:
+            invocation.verdict = invocation.verdict or kind
+            invocation.text = text
+        elif self.state is State.STARTING and self.failure is None:
+            self.failure = self._failure(kind, None, text)
+        else:
+            self.say([f"Error: {text}", kind])
+        self._break("failure")
+
+    def _complete(self, payload: bytes, kind: str | None) -> None:
         """The runtime answered, with a result or with an error."""
         invocation = self._invocation
         if invocation is None:
             return
         invocation.answered = True
-        duration = self._clock.machine_monotonic() - invocation.began
         self._output.drain()
-        self.memory.sample()
-        used = records.Report(duration, self.memory.largest, invocation.init, restored=invocation.restored)
-        self._finish(invocation, used, payload, error_type)
+        invocation.result = (payload, kind)
+        extensions = self.company.extensions
+        if not extensions.any:
+            self._report(invocation)
+            return
+        self._tell_done(invocation, "success" if kind is None else "error", kind)
+        if extensions.settled:
+            self._report(invocation)
+        elif not invocation.event.tail:
+            used = self._used(invocation)
+            invocation.answer(used, records.billed(self.version, used))  # the caller need not wait for extensions
 
-    def _finish(self, invocation: _Invocation, used: records.Report, payload: bytes, error_type: str | None) -> None:
-        now = self._clock.millis()
+    def _tell_done(self, invocation: Invocation, status: str, kind: str | None) -> None:
+        """Tell the extensions how the runtime handled the event."""
+        done = invocation.done(self._clock.machine_monotonic(), self._clock.time(), status, kind)
+        self.company.platform("platform.runtimeDone", records.done_record(invocation.event, done))
+
+    def _report(self, invocation: Invocation) -> None:
+        """The event has been handled: the lines after it, and the answer."""
+        if self.company.supervised:
+            self.memory.sample_all()
+        else:
+            self.memory.sample()
+        self._finish(invocation, self._used(invocation))
+
+    def _used(self, invocation: Invocation) -> records.Report:
+        """What an event has used so far."""
+        duration = self._clock.machine_monotonic() - invocation.began
+        return records.Report(duration, self.memory.largest, invocation.init, restored=invocation.restored)
+
+    def _finish(self, invocation: Invocation, used: records.Report) -> None:
         event = invocation.event
-        self._say(records.end(self.version, event), records.report(self.version, event, used, now))
-        if not invocation.future.done():
-            log = bytes(invocation.tail[-TAIL:])
-            error = None if error_type is None else "Unhandled"
-            billed = records.billed(self.version, used)
-            invocation.future.set_result(
-                Outcome(payload, error, log, used.duration, error_type, billed, used.memory_used, used.init)
-            )
-        if event.stream is not None:
-            event.stream.end()
+        now = self._clock.millis()
+        self.say([records.end(self.version, event), records.report(self.version, event, used, now)])
+        if self.company.extensions.any:
+            record = {**records.report_record(self.version, event, used), **records.tracing(event)}
+            self.company.platform("platform.report", record)
+        invocation.answer(used, records.billed(self.version, used))
+        invocation.result = None
 
     def freeze(self) -> None:
         """Stop its processes until the next event, if it is idle."""
@@ -466,7 +543,15 @@ class Environment:
     # -- the end ------------------------------------------------------------------------------------------------
 
     def end(self) -> None:
-        """Kill the process. `on_gone` follows."""
+        """End it: an idle one in order, so that extensions have some time. `on_gone` follows."""
+        if self.state is State.IDLE and self.company.shut_down("spindown", self.kill):
+            self.state = State.ENDING
+            self._processes.thaw()
+        elif self.state is not State.ENDING:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once. `on_gone` follows."""
         if self.state is not State.ENDED:
             self._parent.end(self.id)
 
@@ -485,7 +570,7 @@ class Environment:
         starting = self.state is State.STARTING
         self.state = State.ENDED
         invocation = self._invocation
-        if invocation is not None and not invocation.answered:
+        if invocation is not None and not invocation.reported:
             self._broken(invocation, exit_)
         if starting and self.failure is None:
             self.failure = self._failure("Runtime.ExitError", None, records.exit_text(exit_))
@@ -494,7 +579,7 @@ class Environment:
             self._started.set_result(None)
         self._on_gone(self)
 
-    def _broken(self, invocation: _Invocation, exit_: Exit) -> None:
+    def _broken(self, invocation: Invocation, exit_: Exit) -> None:
         """Answer for a process that ended in the middle of an event."""
         request_id = invocation.event.request_id
         now = self._clock.millis()
@@ -502,25 +587,30 @@ class Environment:
         largest = self.memory.largest
         if invocation.verdict == "timeout":
             said = f"Task timed out after {records.seconds_text(self.version.timeout)}"
-            self._say(f"{records.timestamp(now)} {request_id} {said}")
+            self.say([f"{records.timestamp(now)} {request_id} {said}"])
             kind = "Sandbox.Timedout"
             used = records.Report(
                 self.version.timeout, largest, invocation.init, "timeout", restored=invocation.restored
             )
             payload = records.error_document(kind, f"RequestId: {request_id} Error: {said}")
         else:
-            kind = "Runtime.OutOfMemory" if invocation.verdict == "memory" else "Runtime.ExitError"
-            said = f"RequestId: {request_id} Error: {records.exit_text(exit_)}"
-            self._say(said, kind)
+            why = invocation.verdict or ""
+            kind = _KINDS.get(why, why)
+            said = f"RequestId: {request_id} Error: {invocation.text or records.exit_text(exit_)}"
+            self.say([said, kind])
             used = records.Report(duration, largest, invocation.init, "error", kind, invocation.restored)
             payload = records.error_document(kind, said)
-        self._finish(invocation, used, payload, kind)
+        if not invocation.answered:
+            if self.company.extensions.any:
+                self._tell_done(invocation, used.status, None if used.status == "timeout" else kind)
+            invocation.result = (payload, kind)
+        self._finish(invocation, used)
 
     def _close(self) -> None:
         """Give back every descriptor and folder."""
         self.state = State.ENDED
         invocation = self._invocation
-        if invocation is not None and invocation.timer is not None:
+        if invocation is not None:
             invocation.timer.cancel()
         self._invocation = None
         self._next = None
@@ -530,18 +620,8 @@ class Environment:
             door.close()
         self._doors.clear()
         self.memory.close()
-        self._remove_folder()
-
-    def _remove_folder(self) -> None:
-        done = self._ended
-        try:
-            (self.folder / "tmp").rmdir()
-            self.folder.rmdir()
-        except OSError:  # the function left files behind: off the loop with them
-            future = self._loop.run_in_executor(None, _remove, self.folder)
-            future.add_done_callback(lambda _: complete(done))
-            return
-        complete(done)
+        self.company.close()
+        folders.remove(self.folder, self._ended)
 
     # -- the log ------------------------------------------------------------------------------------------------
 
@@ -550,81 +630,18 @@ class Environment:
 
     def note(self, text: str) -> None:
         """A line of ours in the log."""
-        self._say(f"[FOGBANK] {text}")
+        self.say([f"[FOGBANK] {text}"])
 
     def _printed(self, texts: list[str]) -> None:
-        self._say(*texts)
+        self.say(texts)
+        self.company.printed(texts)
 
-    def _say(self, *texts: str | None) -> None:
+    def say(self, texts: Sequence[str | None]) -> None:
+        """Lines for the log, at this moment."""
         now = self._clock.millis()
         lines = [LogLine(now, text) for text in texts if text is not None]
         if not lines:
             return
-        invocation = self._invocation
-        if invocation is not None and invocation.event.tail:
-            tail = invocation.tail
-            for line in lines:
-                tail += line.text.encode("utf-8", "replace") + b"\n"
-            if len(tail) > 4 * TAIL:
-                del tail[:-TAIL]
+        if self._invocation is not None:
+            self._invocation.logged(lines)
         self._sink.write(self.version, self.log_stream, lines)
-
-
-class _Streaming:
-    """Takes the body of a streamed response on behalf of its invocation."""
-
-    def __init__(self, environment: Environment, invocation: _Invocation, stream: ResponseStream) -> None:
-        self._environment = environment
-        self._invocation = invocation
-        self._stream = stream
-        self._full = False
-
-    def piece(self, data: bytes) -> None:
-        """Pass it on, unless the limit is passed."""
-        if not self._full and not self._stream.write(data):
-            self._full = True
-
-    def complete(self, connection: Connection, request: ApiRequest) -> None:
-        """Answer, and end the invocation."""
-        if self._full:
-            message = f"Response payload size exceeded maximum allowed payload size ({MAX_STREAMED} bytes)."
-            connection.refuse(413, "RequestEntityTooLarge", message)
-            kind = "Function.ResponseSizeTooLarge"
-            self._environment.complete_stream(self._invocation, kind, records.error_document(kind, message))
-            return
-        connection.accept()
-        found, document = _trailing_error(request.headers)
-        self._environment.complete_stream(self._invocation, found, document)
-
-
-_ERROR_TYPE = b"lambda-runtime-function-error-type"
-_ERROR_BODY = b"lambda-runtime-function-error-body"
-
-
-def _trailing_error(headers: Mapping[bytes, bytes]) -> tuple[str | None, bytes]:
-    """The kind and the document of the error that a streamed response ends with, if it does."""
-    kind = headers.get(_ERROR_TYPE)
-    if kind is None:
-        return None, b""
-    name = kind.decode("latin-1") or "Unhandled"
-    try:
-        document = base64.b64decode(headers.get(_ERROR_BODY, b""), validate=True)
-    except binascii.Error:
-        document = b""
-    return name, document or records.error_document(name, "")
-
-
-def _remove(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        shutil.rmtree(folder, onerror=_unlock)
-
-
-def _unlock(function: Callable[[str], object], path: str, error: object) -> None:  # noqa: ARG001
-    """A function may have taken its own permissions away."""
-    with contextlib.suppress(OSError):
-        Path(path).parent.chmod(0o700)
-        Path(path).chmod(0o700)
-        if function in (os.rmdir, os.unlink):
-            function(path)
-        else:
-            shutil.rmtree(path, ignore_errors=True)

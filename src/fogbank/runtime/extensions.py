@@ -71,6 +71,11 @@ class Fault(Enum):
     TOO_MANY = 403, "Extension.TooManyExtensions", f"Extension limit ({MAX_EXTENSIONS}) reached"
     BAD_STATE = 403, "Extension.InvalidExtensionState", "State transition is not allowed"
     SUBSCRIPTIONS_CLOSED = 403, "Telemetry.SubscriptionClosed", "Telemetry API subscription is closed already"
+    UNREACHABLE = (
+        400,
+        "Telemetry.NotSupported",
+        "Fogbank does not reach listeners of internal extensions in networks of their own (--egress off)",
+    )
     NO_LOGS_API = (
         400,
         "Logs.NotImplemented",
@@ -95,7 +100,7 @@ class Host(Protocol):
         """An extension reported an error, or its process has ended."""
         ...
 
-    def extension_said(self, line: str | None, kind: str, record: dict[str, Any]) -> None:
+    def extension_said(self, line: str, kind: str, record: dict[str, Any]) -> None:
         """A line of the log, and the same as an event of the platform."""
         ...
 
@@ -130,10 +135,13 @@ class Extensions:
     telemetry: Telemetry
     make_id: Callable[[], str]
     external: Iterable[str] = ()
+    can_subscribe: bool = True
+    """Whether telemetry reaches a listener of theirs."""
     open: bool = True
     """Whether extensions can still register: until the init phase is over."""
     _known: dict[str, Extension] = field(default_factory=dict)
     _by_id: dict[str, Extension] = field(default_factory=dict)
+    _farewell: bytes | None = None
 
     def __post_init__(self) -> None:
         self._known = {name: Extension(name, True) for name in self.external}
@@ -156,9 +164,12 @@ class Extensions:
         return all(extension.progress is Progress.READY for extension in self._known.values() if extension.identifier)
 
     @property
-    def gone(self) -> bool:
-        """Whether the processes of all external ones have ended."""
-        return not any(extension.alive for extension in self._known.values() if extension.external)
+    def care(self) -> bool:
+        """Whether an external one that is alive wants to know when the environment ends."""
+        return any(
+            extension.external and extension.alive and Wish.SHUTDOWN in extension.wishes
+            for extension in self._known.values()
+        )
 
     # -- events -----------------------------------------------------------------------------------------------
 
@@ -177,20 +188,24 @@ class Extensions:
             "invokedFunctionArn": arn,
             "tracing": {"type": "X-Amzn-Trace-Id", "value": trace},
         }
-        self._send(Wish.INVOKE, document)
+        self._send(Wish.INVOKE, msgspec.json.encode(document))
 
     def shut_down(self, reason: str, deadline: int) -> None:
         """The environment ends: `spindown`, `timeout` or `failure`."""
         document = {"eventType": Wish.SHUTDOWN.value, "shutdownReason": reason, "deadlineMs": deadline}
-        self._send(Wish.SHUTDOWN, document)
+        self._farewell = msgspec.json.encode(document)
+        self._send(Wish.SHUTDOWN, self._farewell)
 
-    def _send(self, wish: Wish, document: dict[str, Any]) -> None:
-        body = msgspec.json.encode(document)
+    def _send(self, wish: Wish, body: bytes) -> None:
         for extension in self._known.values():
             if wish in extension.wishes and extension.waiting is not None:
-                connection, extension.waiting = extension.waiting, None
-                extension.progress = Progress.RUNNING
-                connection.answer(200, body, b"Lambda-Extension-Event-Identifier: %s\r\n" % self.make_id().encode())
+                self._tell(extension, body)
+
+    def _tell(self, extension: Extension, body: bytes) -> None:
+        connection, extension.waiting = extension.waiting, None
+        extension.progress = Progress.RUNNING
+        if connection is not None:
+            connection.answer(200, body, b"Lambda-Extension-Event-Identifier: %s\r\n" % self.make_id().encode())
 
     def exited(self, name: str, text: str) -> None:
         """The process of an external extension has ended: `exit status 1`, `signal: killed`."""
@@ -309,6 +324,9 @@ class Extensions:
             return
         extension.waiting = connection
         extension.progress = Progress.READY
+        if self._farewell is not None and Wish.SHUTDOWN in extension.wishes:
+            self._tell(extension, self._farewell)  # it was still busy when the environment began to end
+            return
         self.host.extensions_settled()
 
     def _error(self, connection: Connection, request: ApiRequest, progress: Progress) -> None:
@@ -334,8 +352,8 @@ class Extensions:
         extension = self._who(connection, request)
         if extension is None:
             return
-        if not self.open:
-            _refuse(connection, Fault.SUBSCRIPTIONS_CLOSED)
+        if not self.open or not self.can_subscribe:
+            _refuse(connection, Fault.UNREACHABLE if self.open else Fault.SUBSCRIPTIONS_CLOSED)
             return
         try:
             wanted = read_subscription(request.body)

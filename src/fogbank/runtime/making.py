@@ -13,7 +13,8 @@ from fogbank.core.clock import Clock
 from fogbank.core.config import Config, Egress, Isolation
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
-from fogbank.runtime.environment import Door, Environment, InitFailure, LogSink, OwnNetwork, Role
+from fogbank.runtime.company import executables
+from fogbank.runtime.environment import Door, Environment, InitFailure, OwnNetwork, Role
 from fogbank.runtime.forker import Forker, Order
 from fogbank.runtime.interpreters import Choice, Interpreter, Interpreters
 from fogbank.runtime.isolation import attempt as attempt_sandbox
@@ -28,7 +29,8 @@ from fogbank.runtime.model import (
     LogLine,
     StartError,
 )
-from fogbank.runtime.orders import RUNTIME_PORT, Quarters, order_for
+from fogbank.runtime.orders import RUNTIME_PORT, Quarters, order_for, supervised
+from fogbank.runtime.output import LogSink
 from fogbank.runtime.parent import PreparedParent, lay_out
 from fogbank.runtime.snapshots import InitFailedError, Snapshot, Snapshots
 from fogbank.runtime.variables import CredentialsPlace, variables
@@ -160,6 +162,8 @@ class Maker(Actor):
             on_gone=on_gone,
             how=Initialization.SNAP_START if version.snap_start else how,
             role=attempt.role,
+            make_id=self._ids.uuid,
+            extensions=executables(version.layers),
         )
 
     def _order(
@@ -181,7 +185,9 @@ class Maker(Actor):
             name=environment.id,
         )
         environ = variables(version, place, choice, credentials, environment.how)
-        return order_for(environment.id, version, choice, place, environ, quarters, snapshot=snapshot)
+        order = order_for(environment.id, version, choice, place, environ, quarters, snapshot=snapshot)
+        python = str(self._forker(choice).path)
+        return supervised(order, environment.company.external, place, python)
 
     async def quarters(self) -> Quarters:
         """How environments are kept apart here: decided once, by trying. `StartError` if what was asked cannot be."""

@@ -5,6 +5,9 @@ An execution environment's life:
     STARTING ──ready──▶ IDLE ──event──▶ BUSY ──answer──▶ IDLE …
         │                 │               │
         └──init fails─────┴─reaped────────┴──exit, time-out, out of memory──▶ ENDED
+
+With extensions the last arrow leads through ENDING, in which they have up to two seconds. "Ready" and "answer" are
+when the runtime and all extensions ask for the next event.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ class State(Enum):
     STARTING = "starting"
     IDLE = "idle"
     BUSY = "busy"
+    ENDING = "ending"
     ENDED = "ended"
 
 

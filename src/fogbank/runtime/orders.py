@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from fogbank.runtime.forker import Order, Sandbox
 from fogbank.runtime.interpreters import Choice
@@ -101,6 +103,26 @@ def order_for(
     telemetry = {"_LAMBDA_TELEMETRY_LOG_FD": "3"}
     return Order(
         id=name, environ={**environ, **telemetry}, folder=place.task, limits=limits, argv=argv, sandbox=sandbox
+    )
+
+
+def supervised(order: Order, names: Sequence[str], place: Place, python: str) -> Order:
+    """The same with external extensions: a supervisor that `python` runs, which starts them and then the runtime."""
+    if not names:
+        return order
+    if order.snapshot:
+        raise RuntimeUnavailableError("Fogbank cannot combine SnapStart with external extensions yet")
+    runtime = list(order.argv or [python, "-X", "utf8", "-S", f"{place.runtime}/bootstrap.py"])
+    if not order.argv and order.pycache:
+        runtime[1:1] = ["-X", f"pycache_prefix={order.pycache}"]
+    extensions = {name: f"{place.opt}/extensions/{name}" for name in names}
+    plan = msgspec.json.encode({"runtime": runtime, "extensions": extensions}).decode()
+    return replace(
+        order,
+        argv=[python, "-I", "-S", f"{place.runtime}/supervisor.py"],
+        path=(),
+        pycache=None,
+        environ={**order.environ, "FOGBANK_SUPERVISE": plan},
     )
 
 

@@ -13,6 +13,9 @@ import contextlib
 import os
 import struct
 from collections.abc import Callable
+from typing import Protocol
+
+from fogbank.runtime.model import FunctionVersion, LogLine
 
 MAX_EVENT = 256 * 1024
 """Bytes of one log event."""
@@ -152,3 +155,15 @@ class OutputPipe:
         with contextlib.suppress(OSError):
             os.close(self._fd)
         self._fd = -1
+
+
+class LogSink(Protocol):
+    """Where the lines go. Must not block and must be bounded."""
+
+    def write(self, version: FunctionVersion, stream: str, lines: list[LogLine]) -> None:
+        """Take lines."""
+        ...
+
+    def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:
+        """Whether a piece of output can be taken; `False` if it is to be dropped without being looked at."""
+        ...

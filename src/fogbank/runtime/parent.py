@@ -40,6 +40,8 @@ def lay_out(folder: Path) -> Path:
     (folder / "node").mkdir(exist_ok=True)
     _copy(GUEST / "bootstrap.mjs", folder / "node" / "bootstrap.mjs")
     _copy(GUEST / "bootstrap.py", seen / "bootstrap.py")
+    for place in (seen, folder / "node"):
+        _copy(GUEST / "supervisor.py", place / "supervisor.py")
     for name in OFFERED:
         spec = find_spec(name)
         if spec is None or spec.origin is None:

@@ -38,6 +38,27 @@ class Restored:
     billed: float
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How the runtime handled an event. Moments are wall time; `latency` and `response` make up the `duration`."""
+
+    began: float
+    latency: float
+    response: float
+    duration: float
+    produced: int
+    status: str = "success"
+    error_type: str | None = None
+
+    @property
+    def answering(self) -> float:
+        """When the answer began."""
+        return self.began + self.latency
+
+
+Record = dict[str, Any]
+
+
 def timestamp(millis: int) -> str:
     """Milliseconds since the epoch as `2023-11-14T22:13:20.000Z`."""
     moment = datetime.fromtimestamp(millis // 1000, UTC)
@@ -54,8 +75,16 @@ def runtime_digest(label: str) -> str:
     return hashlib.sha256(label.encode()).hexdigest()
 
 
-def _json(millis: int, kind: str, record: dict[str, Any]) -> str:
+def as_line(millis: int, kind: str, record: Record) -> str:
+    """An event of the platform as a line of a log in JSON."""
     return msgspec.json.encode({"time": timestamp(millis), "type": kind, "record": record}).decode()
+
+
+def platform_line(version: FunctionVersion, millis: int, kind: str, record: Record, text: str) -> str | None:
+    """An event of the platform in either form; `None` if the configuration hides it."""
+    if not _is_json(version):
+        return text
+    return None if _quiet(version) else as_line(millis, kind, record)
 
 
 def _is_json(version: FunctionVersion) -> bool:
@@ -75,15 +104,26 @@ def init_start(
         return f"INIT_START Runtime Version: {found}\tRuntime Version ARN: {arn}"
     if _quiet(version):
         return None
-    record = {
-        "initializationType": how.value,
-        "phase": "init",
+    return as_line(millis, "platform.initStart", init_start_record(version, found, arn, how))
+
+
+def init_start_record(version: FunctionVersion, found: str, arn: str, how: Initialization) -> Record:
+    """The record of `platform.initStart`."""
+    return {"initializationType": how.value, "phase": "init", **_of(version, found, arn)}
+
+
+def restore_start_record(version: FunctionVersion, found: str, arn: str) -> Record:
+    """The record of `platform.restoreStart`."""
+    return _of(version, found, arn)
+
+
+def _of(version: FunctionVersion, found: str, arn: str) -> Record:
+    return {
         "runtimeVersion": found,
         "runtimeVersionArn": arn,
         "functionName": version.name,
         "functionVersion": version.version,
     }
-    return _json(millis, "platform.initStart", record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +142,31 @@ def init_report(version: FunctionVersion, millis: int, init: Init) -> str | None
     if _is_json(version):
         if init.status == "success" and _quiet(version):
             return None
-        record: dict[str, Any] = {
-            "initializationType": init.how.value,
-            "status": init.status,
-            "phase": init.phase,
-            "metrics": {"durationMs": round(init.duration * 1000, 3)},
-        }
-        if init.error_type:
-            record["errorType"] = init.error_type
-        return _json(millis, "platform.initReport", record)
+        return as_line(millis, "platform.initReport", init_report_record(init))
     line = f"INIT_REPORT Init Duration: {init.duration * 1000:.2f} ms"
     if init.status == "success":
         return line
     line += f"\tPhase: {init.phase}\tStatus: {init.status}"
     return f"{line}\tError Type: {init.error_type}" if init.error_type else line
+
+
+def init_report_record(init: Init) -> Record:
+    """The record of `platform.initReport`."""
+    return {**init_done_record(init), "metrics": _duration(init.duration)}
+
+
+def init_done_record(init: Init) -> Record:
+    """The record of `platform.initRuntimeDone`."""
+    record: Record = {"initializationType": init.how.value, "status": init.status, "phase": init.phase}
+    return _with_error(record, init.error_type)
+
+
+def _duration(seconds: float) -> Record:
+    return {"durationMs": round(seconds * 1000, 3)}
+
+
+def _with_error(record: Record, error_type: str | None) -> Record:
+    return {**record, "errorType": error_type} if error_type else record
 
 
 def restore_start(version: FunctionVersion, millis: int, found: str, arn: str) -> str | None:
@@ -124,13 +175,7 @@ def restore_start(version: FunctionVersion, millis: int, found: str, arn: str) -
         return f"RESTORE_START Runtime Version: {found}\tRuntime Version ARN: {arn}"
     if _quiet(version):
         return None
-    record = {
-        "runtimeVersion": found,
-        "runtimeVersionArn": arn,
-        "functionName": version.name,
-        "functionVersion": version.version,
-    }
-    return _json(millis, "platform.restoreStart", record)
+    return as_line(millis, "platform.restoreStart", restore_start_record(version, found, arn))
 
 
 def restore_report(
@@ -145,10 +190,17 @@ def restore_report(
         return f"{line}\tError Type: {error_type}" if error_type else line
     if status == "success" and _quiet(version):
         return None
-    record: dict[str, Any] = {"status": status, "metrics": {"durationMs": round(duration * 1000, 3)}}
-    if error_type:
-        record["errorType"] = error_type
-    return _json(millis, "platform.restoreReport", record)
+    return as_line(millis, "platform.restoreReport", restore_report_record(duration, status, error_type))
+
+
+def restore_done_record(status: str = "success", error_type: str | None = None) -> Record:
+    """The record of `platform.restoreRuntimeDone`."""
+    return _with_error({"status": status}, error_type)
+
+
+def restore_report_record(duration: float, status: str = "success", error_type: str | None = None) -> Record:
+    """The record of `platform.restoreReport`."""
+    return {**restore_done_record(status, error_type), "metrics": _duration(duration)}
 
 
 def start(version: FunctionVersion, event: Event, millis: int) -> str | None:
@@ -157,8 +209,34 @@ def start(version: FunctionVersion, event: Event, millis: int) -> str | None:
         return f"START RequestId: {event.request_id} Version: {version.version}"
     if _quiet(version):
         return None
-    record = {"requestId": event.request_id, "functionArn": event.function_arn, "version": version.version}
-    return _json(millis, "platform.start", record)
+    return as_line(millis, "platform.start", start_record(version, event))
+
+
+def start_record(version: FunctionVersion, event: Event) -> Record:
+    """The record of `platform.start`."""
+    return {"requestId": event.request_id, "functionArn": event.function_arn, "version": version.version}
+
+
+def tracing(event: Event) -> Record:
+    """What the Telemetry API's records say of the trace that an event belongs to."""
+    if not event.trace:
+        return {}
+    return {"tracing": {"spanId": _field(event.trace, "Parent"), "type": "X-Amzn-Trace-Id", "value": event.trace}}
+
+
+def done_record(event: Event, done: Done) -> Record:
+    """The record of `platform.runtimeDone`."""
+    record: Record = {"requestId": event.request_id, "status": done.status}
+    spans = (("responseLatency", done.began, done.latency), ("responseDuration", done.answering, done.response))
+    return {
+        **_with_error(record, done.error_type),
+        **tracing(event),
+        "spans": [
+            {"name": name, "start": timestamp(int(start * 1000)), **_duration(seconds)}
+            for name, start, seconds in spans
+        ],
+        "metrics": {**_duration(done.duration), "producedBytes": done.produced},
+    }
 
 
 def end(version: FunctionVersion, event: Event) -> str | None:
@@ -177,13 +255,12 @@ def billed(version: FunctionVersion, used: Report) -> int:
 
 def report(version: FunctionVersion, event: Event, used: Report, millis: int) -> str | None:
     """The line that tells what an invocation used."""
-    memory = max(1, math.ceil(used.memory_used / (1024 * 1024)))
     if _is_json(version):
-        return None if _quiet(version) else _json_report(version, event, used, millis, memory)
+        return None if _quiet(version) else as_line(millis, "platform.report", report_record(version, event, used))
     line = (
         f"REPORT RequestId: {event.request_id}\tDuration: {used.duration * 1000:.2f} ms"
         f"\tBilled Duration: {billed(version, used)} ms\tMemory Size: {version.memory} MB"
-        f"\tMax Memory Used: {min(memory, version.memory)} MB\t"
+        f"\tMax Memory Used: {_memory(version, used)} MB\t"
     )
     if used.init is not None:
         line += f"Init Duration: {used.init * 1000:.2f} ms\t"
@@ -201,22 +278,24 @@ def report(version: FunctionVersion, event: Event, used: Report, millis: int) ->
     return line
 
 
-def _json_report(version: FunctionVersion, event: Event, used: Report, millis: int, memory: int) -> str:
-    metrics: dict[str, Any] = {
-        "durationMs": round(used.duration * 1000, 3),
+def _memory(version: FunctionVersion, used: Report) -> int:
+    return min(max(1, math.ceil(used.memory_used / (1024 * 1024))), version.memory)
+
+
+def report_record(version: FunctionVersion, event: Event, used: Report) -> Record:
+    """The record of `platform.report`."""
+    metrics: Record = {
+        **_duration(used.duration),
         "billedDurationMs": billed(version, used),
         "memorySizeMB": version.memory,
-        "maxMemoryUsedMB": min(memory, version.memory),
+        "maxMemoryUsedMB": _memory(version, used),
     }
     if used.init is not None:
         metrics["initDurationMs"] = round(used.init * 1000, 3)
     if used.restored is not None:
         metrics["restoreDurationMs"] = round(used.restored.duration * 1000, 3)
         metrics["billedRestoreDurationMs"] = math.ceil(used.restored.billed * 1000)
-    record: dict[str, Any] = {"requestId": event.request_id, "metrics": metrics, "status": used.status}
-    if used.error_type:
-        record["errorType"] = used.error_type
-    return _json(millis, "platform.report", record)
+    return _with_error({"requestId": event.request_id, "metrics": metrics, "status": used.status}, used.error_type)
 
 
 def _field(header: str, name: str) -> str:
@@ -235,7 +314,7 @@ def seconds_text(seconds: float) -> str:
 def exit_text(exit_: Exit) -> str:
     """How AWS words the end of a runtime process."""
     if exit_.signal is not None:
-        return f"Runtime exited with error: signal: {_signal_name(exit_.signal)}"
+        return f"Runtime exited with error: signal: {signal_name(exit_.signal)}"
     if exit_.status:
         return f"Runtime exited with error: exit status {exit_.status}"
     return "Runtime exited without providing a reason"
@@ -257,7 +336,15 @@ _SIGNALS = {
 """Go's names of signals, which AWS's messages use; those that dump core say so in Go as well."""
 
 
-def _signal_name(number: int) -> str:
+def extension_exit_text(exit_: Exit) -> str:
+    """How AWS words the end of an extension's process."""
+    if exit_.signal is not None:
+        return f"signal: {signal_name(exit_.signal)}"
+    return f"exit status {exit_.status}" if exit_.status else "exit code 0"
+
+
+def signal_name(number: int) -> str:
+    """A signal as Go names it."""
     try:
         name = _SIGNALS.get(signal.Signals(number))
     except ValueError:

@@ -272,7 +272,7 @@ class Runtime(Maker):
         deadline = asyncio.get_running_loop().time() + self.config.stop_timeout
         for pool in list(self._pools.values()):
             pool.retire()
-        while any(e.state is State.BUSY for pool in self._pools.values() for e in pool.environments):
+        while any(e.state in (State.BUSY, State.ENDING) for pool in self._pools.values() for e in pool.environments):
             ending = [e.ended for pool in self._pools.values() for e in pool.environments]
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0 or not ending:
@@ -290,7 +290,7 @@ class Runtime(Maker):
         ending += self._snapshots.clear()
         for pool in pools.values():
             for environment in list(pool.environments):
-                environment.end()
+                environment.kill()
                 ending.append(environment.ended)
         self._idle.clear()
         if ending:

@@ -10,6 +10,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api.html and tele
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -142,12 +143,39 @@ def _read_destination(wanted: _Destination | None, problems: list[str]) -> tuple
     return wanted.protocol, port, path
 
 
-Connect = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+Deliver = Callable[[Subscription, Sequence[bytes]], Awaitable[bool]]
+"""Hands events to a listener; whether it took them."""
 
 
-async def connect_here(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Reach a listener of an environment that shares this machine's network."""
-    return await asyncio.open_connection("127.0.0.1", port)
+def message(wanted: Subscription, batch: Sequence[bytes]) -> bytes:
+    """What a listener is sent."""
+    if wanted.protocol == "TCP":
+        return b"".join(item + b"\n" for item in batch)
+    body = b"[" + b",".join(batch) + b"]"
+    head = (
+        f"POST {wanted.path} HTTP/1.1\r\nHost: sandbox.localdomain:{wanted.port}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def deliver_here(wanted: Subscription, batch: Sequence[bytes]) -> bool:
+    """Send one batch to an environment that shares this machine's network."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", wanted.port)
+    except OSError:
+        return False
+    try:
+        writer.write(message(wanted, batch))
+        await writer.drain()
+        if wanted.protocol == "TCP":
+            return True
+        status = (await reader.readline()).split(b" ", 2)
+        return len(status) > 1 and status[1].startswith(b"2")
+    except (OSError, ValueError):
+        return False
+    finally:
+        writer.close()
 
 
 @dataclass(slots=True)
@@ -161,15 +189,15 @@ class _Feed:
     dropped_size: int = 0
     due: asyncio.TimerHandle | None = None
     sending: asyncio.Task[None] | None = None
-    urgent: bool = False
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Telemetry:
     """The subscriptions of one environment. `emit` costs nothing when there are none and the init phase is over."""
 
-    def __init__(self, millis: Callable[[], int], connect: Connect = connect_here) -> None:
+    def __init__(self, millis: Callable[[], int], deliver: Deliver = deliver_here) -> None:
         self._millis = millis
-        self._connect = connect
+        self._deliver = deliver
         self._feeds: dict[str, _Feed] = {}
         self._early: list[tuple[Stream, bytes]] | None = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -236,7 +264,7 @@ class Telemetry:
     def flush(self) -> None:
         """Send what waits without waiting for more."""
         for feed in self._feeds.values():
-            feed.urgent = True
+            feed.urgent.set()
             self._send(feed)
 
     async def drained(self) -> None:
@@ -257,18 +285,20 @@ class Telemetry:
     async def _run(self, feed: _Feed) -> None:
         """Send batches until less waits than fills one, or all of it when it is urgent."""
         try:
-            while feed.items:
+            while feed.items or feed.dropped:
                 batch = self._batch(feed)
                 pause = _FIRST_PAUSE
                 while not await self._deliver(feed.wanted, batch):
-                    await asyncio.sleep(pause)  # the listener lives in the machine's time
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(feed.urgent.wait(), pause)
+                    feed.urgent.clear()
                     pause = min(pause * 2, _LAST_PAUSE)
                 full = len(feed.items) >= feed.wanted.max_items or feed.size >= feed.wanted.max_bytes
-                if not full and not feed.urgent:
+                if not full and not feed.urgent.is_set():
                     break
         finally:
             feed.sending = None
-        feed.urgent = feed.urgent and bool(feed.items)
+        feed.urgent.clear()
         if feed.items and feed.due is None and not self._closed:
             feed.due = asyncio.get_running_loop().call_later(feed.wanted.timeout, self._send, feed)
 
@@ -281,31 +311,6 @@ class Telemetry:
             items.append(msgspec.json.encode(event))
             feed.dropped = feed.dropped_size = 0
         return items
-
-    async def _deliver(self, wanted: Subscription, batch: Sequence[bytes]) -> bool:
-        """Send one batch; whether the listener took it."""
-        try:
-            reader, writer = await self._connect(wanted.port)
-        except OSError:
-            return False
-        try:
-            if wanted.protocol == "TCP":
-                writer.write(b"".join(item + b"\n" for item in batch))
-                await writer.drain()
-                return True
-            body = b"[" + b",".join(batch) + b"]"
-            head = (
-                f"POST {wanted.path} HTTP/1.1\r\nHost: sandbox.localdomain:{wanted.port}\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-            )
-            writer.write(head.encode() + body)
-            await writer.drain()
-            status = (await reader.readline()).split(b" ", 2)
-            return len(status) > 1 and status[1].startswith(b"2")
-        except (OSError, ValueError):
-            return False
-        finally:
-            writer.close()
 
 
 def _json_record(text: str) -> Any:

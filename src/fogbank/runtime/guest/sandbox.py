@@ -56,7 +56,6 @@ SETTINGS = (
     "crypto-policies",
     "gai.conf",
     "host.conf",
-    "hosts",
     "ld.so.cache",
     "ld.so.conf",
     "ld.so.conf.d",
@@ -204,6 +203,7 @@ def build(root: str, runtime: str) -> None:
     for name in SETTINGS:
         if os.path.exists(f"/etc/{name}"):
             bind(f"/etc/{name}", f"{root}/etc/{name}")
+    write(root + "/etc/hosts", hosts())
     write(root + "/etc/passwd", PASSWD)
     write(root + "/etc/group", GROUP)
     for name in ("dev", "proc", "tmp", "opt", "var", "var/task", "var/runtime"):
@@ -215,6 +215,16 @@ def build(root: str, runtime: str) -> None:
         os.symlink(f"/proc/self/{target}", f"{root}/dev/{name}")
     for name in os.listdir(runtime):
         bind(os.path.realpath(os.path.join(runtime, name)), f"{root}/var/runtime/{name}")
+
+
+def hosts() -> str:
+    """The machine's names, and those that an environment has for itself: where extensions listen for telemetry."""
+    try:
+        with open("/etc/hosts") as file:
+            known = file.read()
+    except OSError:
+        known = "127.0.0.1 localhost\n"
+    return f"{known.rstrip()}\n127.0.0.1 sandbox.localdomain sandbox\n"
 
 
 def hide(root: str, folder: str) -> None:

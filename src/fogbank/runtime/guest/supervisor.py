@@ -3,9 +3,11 @@
 Fogbank starts it in place of the runtime. It shares the environment's namespaces, limits and folders with all that it
 starts. It speaks to the Runtime API's address: it asks for orders, and says what happened.
 
-    GET  /_fogbank/supervisor/next      {"do": "start"}: the runtime; {"do": "signal", "who": name or null, "signal": n}
+    GET  /_fogbank/supervisor/next      {"do": "start"}: the runtime; {"do": "signal", "who": name or null, "signal": n};
+                                        {"do": "deliver", "port", "data": base64, "answers"}: to a listener
     POST /_fogbank/supervisor/exited    {"who": name or null, "status": n or null, "signal": n or null}
     POST /_fogbank/supervisor/failed    {"who": name, "problem": text}: it could not be started
+    POST /_fogbank/supervisor/delivered true or false: whether the listener took it
     POST /_fogbank/supervisor/printed   {"who": name} in the query: what an extension printed
 
 When the connection ends, so does everything. Runs on Python 3.9 and later, standard library only.
@@ -13,6 +15,7 @@ When the connection ends, so does everything. Runs on Python 3.9 and later, stan
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -39,6 +42,8 @@ RUNTIME_ONLY = (
 """Variables that extensions do not have. Source: the Extensions API's page, on environment variables."""
 PLAN = "FOGBANK_SUPERVISE"
 PIECE = 65536
+PATIENCE = 2.0
+"""Seconds that a listener has to take telemetry before it is tried again."""
 
 
 class Line:
@@ -151,6 +156,9 @@ class Supervisor:
         if order["do"] == "start":
             self.start(None, self.runtime, dict(os.environ), None)
             return
+        if order["do"] == "deliver":
+            self.said.post("delivered", json.dumps(deliver(order)).encode())
+            return
         for pid, name in self.pids.items():
             if name == order["who"]:
                 with contextlib.suppress(ProcessLookupError):
@@ -201,7 +209,18 @@ class Supervisor:
         self.said.post(what, json.dumps(document).encode())
 
 
+def deliver(order: dict[str, Any]) -> bool:
+    """Hand telemetry to a listener; whether it took it."""
+    try:
+        with socket.create_connection(("127.0.0.1", order["port"]), PATIENCE) as listener:
+            listener.sendall(base64.b64decode(order["data"]))
+            return not order["answers"] or listener.recv(64).split(b" ", 2)[1].startswith(b"2")
+    except (OSError, IndexError):
+        return False
+
+
 def main() -> None:
+    """Begin; the plan is in the variable FOGBANK_SUPERVISE."""
     plan = json.loads(os.environ.pop(PLAN))
     sys.stdout.flush()
     Supervisor(plan).run()
