@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.services.environments import ECHO, IDS, Make, event, fail, lines, run, until
+from tests.services.environments import ECHO, IDS, Make, event, fail, lines, needs_sandbox, run, until
 
-from fogbank.runtime import FunctionVersion, Runtime
+from fogbank.runtime import FunctionVersion, Interpreters, Runtime
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-EXTENSION = f"""#!{sys.executable} -S
+EXTENSION = f"""#!{Interpreters().own.path} -S
 import http.client, json, os, sys
 api, name = os.environ["AWS_LAMBDA_RUNTIME_API"], os.path.basename(sys.argv[0])
 def call(method, path, body=None, **headers):
@@ -93,7 +92,8 @@ async def test_an_extension_is_told_of_events_and_of_the_end(
     assert [document["eventType"] for document in told] == ["INVOKE", "INVOKE", "SHUTDOWN"]
     assert told[0]["requestId"] == sent.request_id
     assert told[0]["invokedFunctionArn"] == sent.function_arn
-    assert told[0]["tracing"] == {"type": "X-Amzn-Trace-Id", "value": sent.trace}
+    assert told[0]["tracing"]["type"] == "X-Amzn-Trace-Id"
+    assert told[0]["tracing"]["value"].startswith("Root=1-5759e988-bd862e3fe1be46a994272793;")
     assert told[2]["shutdownReason"] == "spindown"
     reports = [line for line in said if line.startswith("REPORT")]
     assert len(reports) == 2
@@ -336,7 +336,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
     def log_message(self, *_): pass
-server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+server = http.server.HTTPServer((os.environ.get("BIND", "127.0.0.1"), 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 document = {"schemaVersion": "2022-12-13", "types": ["platform", "function", "extension"],
     "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:%d/there" % server.server_port},
@@ -381,7 +381,7 @@ async def test_telemetry_of_platform_function_and_extension(
     ]
     (start,) = by_type["platform.start"]
     assert (start["requestId"], start["version"]) == (sent.request_id, "$LATEST")
-    assert start["tracing"]["value"] == sent.trace
+    assert start["tracing"]["value"].startswith("Root=1-5759e988-bd862e3fe1be46a994272793;")
     (done,) = by_type["platform.runtimeDone"]
     assert (done["requestId"], done["status"], done["metrics"]["producedBytes"]) == (sent.request_id, "success", 1)
     assert [span["name"] for span in done["spans"]] == ["responseLatency", "responseDuration"]
@@ -396,6 +396,29 @@ async def test_telemetry_of_platform_function_and_extension(
     }
     order = [item["type"] for item in events if item["type"].startswith("platform.")]
     assert order.index("platform.start") < order.index("platform.runtimeDone") < order.index("platform.report")
+
+
+@needs_sandbox
+@pytest.mark.slow
+async def test_telemetry_reaches_an_extension_in_a_network_of_its_own(
+    sandbox: Runtime, layered: Callable[..., FunctionVersion]
+) -> None:
+    """It listens at the name that the environment has for itself, and another environment may use the same port."""
+    source = """
+def handler(event, context):
+    print("said")
+    text = ""
+    while event and "platform.report" not in text:
+        with open("/tmp/heard") as heard: text = heard.read()
+    return text
+"""
+    environment = {"HEARD": "/tmp/heard", "BIND": "sandbox.localdomain"}
+    version = layered(source, listener=LISTEN, more={"environment": environment})
+    await run(sandbox, version)
+    await until(lambda: any(line.startswith("REPORT") for line in lines(sandbox)))
+    heard = await run(sandbox, version, "read")
+    kinds = [item["type"] for line in heard.splitlines() for item in json.loads(line)]
+    assert {"platform.initStart", "platform.start", "function", "platform.report"} <= set(kinds)
 
 
 # -- OpenTelemetry ------------------------------------------------------------------------------------------------

@@ -95,13 +95,10 @@ class Company:
         *,
         clock: Clock,
         make_id: Callable[[], str],
-        apart: bool = False,
     ) -> None:
-        """`apart`: the environment has a network of its own, in which only the supervisor reaches its listeners."""
-        self.telemetry = Telemetry(clock.millis, self._deliver_inside if apart else deliver_here)
-        self.extensions = Extensions(
-            version, self, self.telemetry, make_id, external, can_subscribe=bool(external) or not apart
-        )
+        self.telemetry = Telemetry(clock.millis, self._deliver)
+        self.extensions = Extensions(version, self, self.telemetry, make_id, external)
+        self._apart = False
         self._delivering: asyncio.Future[bool] | None = None
         self.external = external
         self.supervised = bool(external)
@@ -118,6 +115,11 @@ class Company:
         self._deadline = 0.0
         self._reason = ""
         self._kill: Callable[[], None] | None = None
+
+    def live_apart(self) -> None:
+        """The environment has a network of its own, in which only the supervisor reaches its listeners."""
+        self._apart = True
+        self.extensions.can_subscribe = self.supervised
 
     # -- telling ----------------------------------------------------------------------------------------------
 
@@ -156,7 +158,7 @@ class Company:
             elif route == b"failed":
                 self._failed(msgspec.json.decode(request.body, type=_Failed))
             elif route == b"delivered":
-                self._delivered(msgspec.json.decode(request.body, type=bool))
+                self._delivered(taken=msgspec.json.decode(request.body, type=bool))
             elif route == b"printed":
                 self._extension_printed(unquote_to_bytes(request.path.partition(b"?")[2]).decode(), request.body)
         except (msgspec.DecodeError, KeyError, UnicodeDecodeError):
@@ -200,10 +202,14 @@ class Company:
             self._household.say(texts)
             self.telemetry.lines(Stream.EXTENSION, texts, as_json=self._json)
 
+    async def _deliver(self, wanted: Subscription, batch: Sequence[bytes]) -> bool:
+        return await (self._deliver_inside if self._apart else deliver_here)(wanted, batch)
+
     async def _deliver_inside(self, wanted: Subscription, batch: Sequence[bytes]) -> bool:
         while self._delivering is not None:
             await asyncio.wait({self._delivering})
-        delivering = self._delivering = asyncio.get_running_loop().create_future()
+        delivering: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._delivering = delivering
         data = base64.b64encode(message(wanted, batch)).decode()
         answers = wanted.protocol == "HTTP"
         self._order({"do": "deliver", "port": wanted.port, "data": data, "answers": answers})
@@ -212,7 +218,7 @@ class Company:
         finally:
             self._delivering = None
 
-    def _delivered(self, taken: bool) -> None:
+    def _delivered(self, *, taken: bool) -> None:
         if self._delivering is not None and not self._delivering.done():
             self._delivering.set_result(taken)
 

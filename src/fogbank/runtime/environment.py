@@ -9,10 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import socket
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,47 +30,19 @@ from fogbank.runtime.model import (
     Event,
     Exit,
     FunctionVersion,
+    InitFailure,
     Initialization,
     LogLine,
     Outcome,
+    Role,
     State,
 )
+from fogbank.runtime.network import OwnNetwork
 from fogbank.runtime.output import LogSink, OutputPipe
 from fogbank.runtime.variables import CREDENTIALS_PATH
 
-Door = Callable[[socket.socket], Awaitable[asyncio.Server]]
-"""Answers as Fogbank on a socket that listens in an environment's own network."""
-
-
-@dataclass(frozen=True, slots=True)
-class OwnNetwork:
-    """An environment has a network to itself; `door` is how Fogbank is in it, if it is."""
-
-    door: Door | None
-
-
 _KINDS = {"": "Runtime.ExitError", "memory": "Runtime.OutOfMemory"}
 """What kind of error it is when a process ends during an event, by why; an extension's failure has its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class InitFailure:
-    """An init phase that failed: the error document for the caller, and what kind it is."""
-
-    error_type: str
-    payload: bytes | None
-    """The runtime's own document; `None` where the process ended without one."""
-    text: str = ""
-    restoring: bool = False
-    """Whether it was restored from a snapshot that had been initialized well."""
-
-
-class Role(Enum):
-    """What a process is started for."""
-
-    SERVE = "to be initialized and to handle events"
-    SNAPSHOT = "to be initialized and to be forked"
-    RESTORED = "to go on from a snapshot and to handle events"
 
 
 class Environment:
@@ -117,8 +86,7 @@ class Environment:
         self._sink = sink
         self._on_free = on_free
         self._on_gone = on_gone
-        self.own_network: OwnNetwork | None = None
-        self._doors: list[asyncio.Server] = []
+        self._network: OwnNetwork | None = None
         self._loop = asyncio.get_running_loop()
         self._output = OutputPipe(self._loop, self._printed, self._room)
         self._next: Connection | None = None
@@ -134,12 +102,15 @@ class Environment:
         self._role = role
         self._processes = Processes()
         self.memory = Memory()
-        self.company = Company(
-            self, version, extensions, clock=clock, make_id=make_id, apart=own_network is not None
-        )
+        self.company = Company(self, version, extensions, clock=clock, make_id=make_id)
         self.log_stream = records.log_stream(version, clock.millis(), name)
 
     # -- beginning --------------------------------------------------------------------------------------------
+
+    def live_apart(self, network: OwnNetwork) -> None:
+        """Have a network of its own, from the start on."""
+        self._network = network
+        self.company.live_apart()
 
     async def start(
         self, order: Callable[[Environment], Order], *, limit: float, phase: str, control: Sequence[int] = ()
@@ -150,13 +121,14 @@ class Environment:
         """
         self._init_began = self._clock.machine_monotonic()
         began = self._clock.time()
-        if self.own_network is None:
+        if self._network is None:
             await self.listener.open(self)
         writer = self._output.open()
         self.say([self._first_line(), f"[FOGBANK] {self._choice.note}" if self._choice.note else None])
         try:
             forked = await self._parent.fork(order(self), (writer, *control), self._gone)
-            await self._connect(forked.sockets)
+            if self._network is not None:
+                await self._network.answer(forked.sockets, self.listener, self, self._has_ended)
         except BaseException:
             if self.state is not State.ENDED:
                 self._close()
@@ -199,27 +171,6 @@ class Environment:
         record = records.init_start_record(self.version, label, arn, self.how)
         self.company.platform("platform.initStart", record)
         return records.init_start(self.version, now, label, arn, self.how)
-
-    async def _connect(self, sockets: Sequence[int]) -> None:
-        """Answer where the environment has a network of its own: as the Runtime API, then as Fogbank."""
-        made = [socket.socket(fileno=fd) for fd in sockets]
-        for each in made:
-            each.setblocking(False)
-        if self._has_ended() or not made:
-            for each in made:
-                each.close()
-            return
-        await self.listener.listen_on(made[0], self)
-        for each in made[1:]:
-            if self._has_ended():
-                each.close()
-                continue
-            assert self.own_network is not None
-            assert self.own_network.door is not None, "a port is opened only for somebody who answers"
-            door = await self.own_network.door(each)
-            self._doors.append(door)
-            if self._has_ended():
-                door.close()
 
     def _has_ended(self) -> bool:
         return self.state is State.ENDED
@@ -616,9 +567,8 @@ class Environment:
         self._next = None
         self._output.close()
         self.listener.close()
-        for door in self._doors:
-            door.close()
-        self._doors.clear()
+        if self._network is not None:
+            self._network.close()
         self.memory.close()
         self.company.close()
         folders.remove(self.folder, self._ended)

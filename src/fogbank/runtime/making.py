@@ -14,7 +14,7 @@ from fogbank.core.config import Config, Egress, Isolation
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
 from fogbank.runtime.company import executables
-from fogbank.runtime.environment import Door, Environment, InitFailure, OwnNetwork, Role
+from fogbank.runtime.environment import Environment
 from fogbank.runtime.forker import Forker, Order
 from fogbank.runtime.interpreters import Choice, Interpreter, Interpreters
 from fogbank.runtime.isolation import attempt as attempt_sandbox
@@ -25,10 +25,13 @@ from fogbank.runtime.model import (
     RESTORE_TIMEOUT,
     Credentials,
     FunctionVersion,
+    InitFailure,
     Initialization,
     LogLine,
+    Role,
     StartError,
 )
+from fogbank.runtime.network import Door, OwnNetwork
 from fogbank.runtime.orders import RUNTIME_PORT, Quarters, order_for, supervised
 from fogbank.runtime.output import LogSink
 from fogbank.runtime.parent import PreparedParent, lay_out
@@ -132,8 +135,8 @@ class Maker(Actor):
             return self._order(made, choice, keys, quarters, snapshot=attempt.role is Role.SNAPSHOT)
 
         controls = (control,) if control >= 0 else ()
-        door = self.door if quarters.ports is not None else None
-        environment.own_network = OwnNetwork(door) if quarters.ports is not None else None
+        if quarters.ports is not None:
+            environment.live_apart(OwnNetwork(self.door))
         return await environment.start(order, limit=attempt.limit, phase=attempt.phase, control=controls)
 
     def make(

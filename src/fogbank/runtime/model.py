@@ -50,6 +50,14 @@ class Initialization(StrEnum):
     SNAP_START = "snap-start"
 
 
+class Role(Enum):
+    """What a process is started for."""
+
+    SERVE = "to be initialized and to handle events"
+    SNAPSHOT = "to be initialized and to be forked"
+    RESTORED = "to go on from a snapshot and to handle events"
+
+
 class LogFormat(StrEnum):
     """How a function's log is written."""
 
@@ -135,6 +143,18 @@ class Outcome:
     """Bytes that were used at the most."""
     init: float | None = None
     """Seconds of the init phase, where this was the environment's first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitFailure:
+    """An init phase that failed: the error document for the caller, and what kind it is."""
+
+    error_type: str
+    payload: bytes | None
+    """The runtime's own document; `None` where the process ended without one."""
+    text: str = ""
+    restoring: bool = False
+    """Whether it was restored from a snapshot that had been initialized well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from fogbank.core.clock import Clock
 from fogbank.core.config import Config
 from fogbank.core.ids import Ids
 from fogbank.runtime import records
-from fogbank.runtime.environment import Environment, InitFailure
+from fogbank.runtime.environment import Environment
 from fogbank.runtime.freezing import Freezer
 from fogbank.runtime.interpreters import Choice
 from fogbank.runtime.making import Maker
@@ -21,6 +21,7 @@ from fogbank.runtime.model import (
     INIT_TIMEOUT,
     Event,
     FunctionVersion,
+    InitFailure,
     Initialization,
     LogLine,
     Outcome,

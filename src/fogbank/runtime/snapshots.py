@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from fogbank.runtime.environment import Environment, InitFailure
+from fogbank.runtime.environment import Environment
 from fogbank.runtime.forker import Forked, Forker, Order
-from fogbank.runtime.model import Exit, FunctionVersion, StartError
+from fogbank.runtime.model import Exit, FunctionVersion, InitFailure, StartError
 
 MAX_SNAPSHOTS = 64
 """Snapshots that are kept; past them the one that was used longest ago goes, and is taken again when it is needed."""

@@ -15,7 +15,7 @@ Run as a program it tries all of this once and prints what went wrong, if anythi
 Runs on Python 3.9 and later, standard library only.
 """
 
-# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH114, PTH115, PTH118, PTH120, PTH208, PTH211 - see zygote.py
+# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH114, PTH115, PTH118, PTH123, PTH120, PTH208, PTH211 - see zygote.py
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Fogbank starts it in place of the runtime. It shares the environment's namespaces, limits and folders with all that it
 starts. It speaks to the Runtime API's address: it asks for orders, and says what happened.
 
-    GET  /_fogbank/supervisor/next      {"do": "start"}: the runtime; {"do": "signal", "who": name or null, "signal": n};
+    GET  /_fogbank/supervisor/next      {"do": "start"}: the runtime
+                                        {"do": "signal", "who": name or null, "signal": n}
                                         {"do": "deliver", "port", "data": base64, "answers"}: to a listener
     POST /_fogbank/supervisor/exited    {"who": name or null, "status": n or null, "signal": n or null}
     POST /_fogbank/supervisor/failed    {"who": name, "problem": text}: it could not be started
