@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.services.environments import (
+    ECHO,
     IDS,
     Lines,
     Make,
@@ -148,3 +149,141 @@ async def test_past_the_limit_events_are_refused(runtime: Runtime, make: Make, t
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, EnvironmentLimitError)]
     assert len(refused) == 2
+
+
+@pytest.mark.slow
+async def test_a_function_that_fills_its_temporary_folder_is_ended(runtime: Runtime, make: Make) -> None:
+    source = """
+import os, time
+def handler(event, context):
+    for number in range(100):
+        with open(os.path.join(os.environ["TMPDIR"], str(number)), "wb") as file:
+            file.write(bytes(1 << 20))
+    time.sleep(20)
+"""
+    found = await fail(runtime, make(source, ephemeral=64))
+    assert found["errorType"] == "Runtime.ExitError"
+    assert any("more than 64 MB in its temporary folder" in line for line in lines(runtime))
+
+
+@pytest.mark.slow
+async def test_a_function_that_starts_too_many_processes_is_ended_with_them(runtime: Runtime, make: Make) -> None:
+    source = """
+import os, time
+def handler(event, context):
+    for number in range(1200):
+        os.posix_spawn("/bin/sleep", ["sleep", "60"], os.environ)
+    time.sleep(20)
+"""
+    found = await fail(runtime, make(source, memory=10_240))
+    assert found["errorType"] == "Runtime.ExitError"
+    assert any("more than 1024 processes" in line for line in lines(runtime))
+
+
+async def test_a_function_has_as_many_descriptors_as_on_lambda(runtime: Runtime, make: Make) -> None:
+    source = """
+import errno, os
+def handler(event, context):
+    held = []
+    try:
+        while True:
+            held.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError as error:
+        found = max(held) + 1, errno.errorcode[error.errno]
+    for descriptor in held:
+        os.close(descriptor)
+    return found
+"""
+    assert await run(runtime, make(source)) == [1024, "EMFILE"]
+
+
+@pytest.mark.slow
+async def test_a_function_that_will_not_hear_of_ending_is_ended(runtime: Runtime, make: Make) -> None:
+    source = """
+import signal, time
+for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+    signal.signal(number, signal.SIG_IGN)
+def handler(event, context):
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+"""
+    version = make(source, timeout=0.4)
+    sent = event()
+    outcome = await runtime.invoke(version, sent)
+    assert "Task timed out after 0.40 seconds" in outcome.payload.decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("{1, 2}", "Object of type set is not JSON serializable"),
+        ("(lambda x: x.append(x) or x)([])", "Circular reference detected"),
+        ("object()", "Object of type object is not JSON serializable"),
+        ("{(1, 2): 3}", "keys must be str, int, float, bool or None, not tuple"),
+        ("b'\\xff'", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        ("context", "Object of type LambdaContext is not JSON serializable"),
+    ],
+)
+async def test_an_answer_that_json_cannot_hold(runtime: Runtime, make: Make, value: str, message: str) -> None:
+    found = await fail(runtime, make(f"def handler(event, context):\n    return [{value}]\n"))
+    assert found["errorType"] == "Runtime.MarshalError"
+    assert found["errorMessage"] == f"Unable to marshal response: {message}"
+
+
+SABOTAGE = """
+import os, socket, sys
+def runtime_api():
+    for number in range(3, 64):
+        try:
+            found = socket.socket(fileno=os.dup(number))
+            if found.getpeername()[1] == int(os.environ["AWS_LAMBDA_RUNTIME_API"].rpartition(":")[2]):
+                return number
+        except OSError:
+            pass
+def handler(event, context):
+    match event:
+        case "close output": os.close(1), os.close(2)
+        case "close streams": sys.stdout.close(), sys.stderr.close()
+        case "write to the runtime API": os.write(runtime_api(), b"\\x00\\xff nonsense\\r\\n\\r\\n" * 1000)
+        case "answer twice": os.write(runtime_api(), answer(context) * 2)
+        case "begin an answer": os.write(runtime_api(), answer(context)[:-10])
+        case "close the runtime API": os.close(runtime_api())
+        case "endless header": os.write(runtime_api(), b"GET / HTTP/1.1\\r\\nX: " + b"x" * 4_000_000)
+        case "endless body": os.write(runtime_api(), b"POST / HTTP/1.1\\r\\nContent-Length: 99999999999\\r\\n\\r\\n")
+        case "no module": sys.modules.clear()
+        case "recursion": handler(event, context)
+    return "fine"
+def answer(context):
+    path = f"/2018-06-01/runtime/invocation/{context.aws_request_id}/response"
+    return f"POST {path} HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 10\\r\\n\\r\\n1234567890".encode()
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "close output",
+        "close streams",
+        "write to the runtime API",
+        "answer twice",
+        "begin an answer",
+        "close the runtime API",
+        "endless header",
+        pytest.param("endless body", marks=pytest.mark.slow),
+        "no module",
+        "recursion",
+    ],
+)
+async def test_what_a_function_does_to_its_own_runtime_disturbs_nobody_else(
+    runtime: Runtime, make: Make, how: str
+) -> None:
+    """Whatever comes of the event, another function works, and soon this one as well."""
+    version = make(SABOTAGE, timeout=3.0)
+    outcome, other = await asyncio.gather(runtime.invoke(version, event(how)), run(runtime, make(ECHO), 1))
+    assert outcome.payload
+    assert other == 1
+    await runtime.invoke(version, event())  # what it did to its connection may be its own loss once more
+    assert await run(runtime, version) == "fine"

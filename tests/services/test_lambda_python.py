@@ -214,12 +214,6 @@ async def test_a_syntax_error_shows_its_place(runtime: Runtime, make: Make) -> N
     assert found["stackTrace"] == ['  File "/var/task/app.py" Line 1\n    def (:\n']
 
 
-async def test_an_answer_that_json_cannot_hold(runtime: Runtime, make: Make) -> None:
-    found = await fail(runtime, make("def handler(event, context):\n    return {1, 2}\n"))
-    assert found["errorType"] == "Runtime.MarshalError"
-    assert found["errorMessage"] == "Unable to marshal response: Object of type set is not JSON serializable"
-
-
 async def test_the_log_of_an_invocation_is_in_order(runtime: Runtime, make: Make) -> None:
     source = """
 import logging, sys

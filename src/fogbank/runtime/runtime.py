@@ -13,6 +13,7 @@ from fogbank.core.clock import Clock
 from fogbank.core.config import Config
 from fogbank.core.ids import Ids
 from fogbank.runtime import records
+from fogbank.runtime.disk import overfull
 from fogbank.runtime.environment import Environment
 from fogbank.runtime.freezing import Freezer
 from fogbank.runtime.interpreters import Choice
@@ -38,6 +39,8 @@ from fogbank.telemetry import NO_TELEMETRY, Telemetry
 
 _WATCH_EVERY = 0.1
 """Seconds between two looks at the memory of busy environments."""
+_DISK_EVERY = 5
+"""Of so many looks, one is at their temporary folders as well."""
 
 
 class Runtime(Maker):
@@ -318,30 +321,46 @@ class Runtime(Maker):
             self._watching = self.spawn(self._watch_memory(), name="runtime-memory")
 
     async def _watch_memory(self) -> None:
-        """End what has more memory than its function may. Looks while anything is busy, then ends."""
+        """End what takes more than it may have. Looks while anything is busy, then ends."""
+        looks = 0
         busy = True
         while busy:
             await asyncio.sleep(_WATCH_EVERY)  # the processes live in the machine's time, not in the clock's
-            busy = False
-            for pool in list(self._pools.values()):
-                limit = pool.version.memory * 1024 * 1024
-                for environment in list(pool.environments):
-                    if environment.state in (State.BUSY, State.STARTING):
-                        busy = True
-                        await _look(environment, limit)
-            for environment in list(self._snapshots.starting):
-                busy = True
-                await _look(environment, environment.version.memory * 1024 * 1024)
+            looks += 1
+            watched = [
+                environment
+                for pool in self._pools.values()
+                for environment in pool.environments
+                if environment.state in (State.BUSY, State.STARTING)
+            ]
+            watched += self._snapshots.starting
+            busy = bool(watched)
+            for environment in watched:
+                await _look(environment)
+            if looks % _DISK_EVERY == 0 and not (await self.quarters()).sandboxed:
+                await _look_at_disk(watched)
 
 
-async def _look(environment: Environment, limit: int) -> None:
-    """End an environment that has more memory than `limit` bytes, or more processes than any may have."""
+async def _look(environment: Environment) -> None:
+    """End an environment that has more memory or more processes than it may have."""
+    limit = environment.version.memory * 1024 * 1024
     memory = environment.memory
     used = memory.sample_all()
     if memory.processes > MAX_PROCESSES:
+        environment.note(f"it was ended: it had started more than {MAX_PROCESSES} processes")
         environment.end()
     elif used > limit and (memory.processes == 1 or await asyncio.to_thread(memory.proportional) > limit):
         environment.over_memory()
+
+
+async def _look_at_disk(watched: list[Environment]) -> None:
+    """End environments that keep more in their temporary folder than their function's EphemeralStorage."""
+    places = {each.folder / "tmp": each for each in watched}
+    limits = [(place, each.version.ephemeral * 1024 * 1024) for place, each in places.items()]
+    for place in await asyncio.to_thread(overfull, limits):
+        environment = places[place]
+        environment.note(f"it was ended: it kept more than {environment.version.ephemeral} MB in its temporary folder")
+        environment.end()
 
 
 def _restore_error(failure: InitFailure) -> RestoreError:
