@@ -123,6 +123,20 @@ class Server(Actor):
             raise ValueError(f"expected memory from {MIN_MEMORY} to {MAX_MEMORY} MB, got {memory!r}")
         return asdict(await service.trial(scope, name, str(document.get("payload", "{}")).encode(), memory))
 
+    async def chaos(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """See `gateway.admin`: `{"account", "mode", "functions"}` sets a plan, `{"account", "release"}` lets go.
+
+        The answer says what came of it so far, and what is still under way.
+        """
+        service = self.cloud.services.get("lambda")
+        account = document.get("account")
+        if not isinstance(service, Lambda) or not isinstance(account, str):
+            raise ValueError('expected {"account": 12 digits}')  # noqa: TRY004 - as above
+        if "mode" in document:
+            service.disturb(account, str(document["mode"]), document.get("functions"))
+        came = await service.disturbance(account, release=bool(document.get("release")))
+        return {**came, "busy": self.cloud.runtime.busy, "waiting": await self.cloud.delivery.waiting()}
+
     def health(self) -> dict[str, Any]:
         """What is here."""
         return {"services": dict.fromkeys(sorted(self.cloud.services), "running"), "time": self.clock.time()}

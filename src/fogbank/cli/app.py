@@ -38,6 +38,7 @@ COMMANDS = {
     "cost": "What this run would have cost on AWS: by service, resource and trace, and a month of it.",
     "audit": "Find waste and danger in a template, with evidence from its run.",
     "tune": "Run a function at several memory sizes: time against cost, and which to choose.",
+    "chaos": "Deliver each event twice, late, out of order: does everything end as with one delivery?",
     "dlq": "Dead-letter queues: list them, look into one, send its messages back.",
     "env": "Print the exports that point boto3 and the AWS CLI here.",
     "doctor": "Say what this machine can do, and what is missing.",

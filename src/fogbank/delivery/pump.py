@@ -141,6 +141,16 @@ class Delivery(Actor):
         else:
             tx.wake(TOPIC)
 
+    async def waiting(self) -> bool:
+        """Whether any message has not arrived: is under way, or to be tried again later."""
+        if not self._is_quiet:
+            return True
+
+        async def body(tx: Tx) -> bool:
+            return any([await outbox.next_due(tx, name) is not None for name in self._lanes])
+
+        return await self._storage.read(body)
+
     async def quiet(self) -> None:
         """Wait until nothing is under way or ready: for tests, and for a stop."""
         while not self._is_quiet:

@@ -6,6 +6,7 @@ POST /_fogbank/reset        empty everything                        (only with -
 POST /_fogbank/clock        {"seconds": 3600} moves time forward    (only with --auth local)
 GET  /_fogbank/clock        what time it is
 POST /_fogbank/trials       run a function once with another memory size  (only with --auth local)
+POST /_fogbank/chaos        disturb how events come to functions      (only with --auth local)
 GET  /_fogbank/usage        what was used, in the units that AWS bills; ?since= (clock seconds) &traces= (how many)
 GET  /_fogbank/traces       traces; /_fogbank/traces/ID one of them, /_fogbank/map the service graph: see `traces.py`
 GET  /_fogbank/metrics      what is counted, as Prometheus reads it   (only with --auth local)
@@ -15,7 +16,7 @@ GET  /_fogbank/<service>/…  a file that a reply pointed to (a function's code)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -65,6 +66,10 @@ class Admin(Protocol):
         """Run a function once with another memory size, or end what that left; `ValueError` says what is wrong."""
         ...
 
+    async def chaos(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Disturb how events come to an account's functions; `ValueError` says what is wrong."""
+        ...
+
 
 class AdminPages:
     """Answers the server's own paths."""
@@ -97,8 +102,10 @@ class AdminPages:
             case "GET", "/_fogbank/usage":
                 return await self._usage(request)
             case "POST", "/_fogbank/trials" if self._local:
-                return await self._trial(request)
-            case "POST", "/_fogbank/reset" | "/_fogbank/clock" | "/_fogbank/trials":
+                return await self._local_only(request, self._admin.trial)
+            case "POST", "/_fogbank/chaos" if self._local:
+                return await self._local_only(request, self._admin.chaos)
+            case "POST", "/_fogbank/reset" | "/_fogbank/clock" | "/_fogbank/trials" | "/_fogbank/chaos":
                 return problem(403, f"POST {request.path} is allowed with --auth local only")
             case _, "/_fogbank/health" | "/_localstack/health" | "/_fogbank/reset" | "/_fogbank/clock":
                 return problem(405, f"{request.method} is not allowed here")
@@ -127,10 +134,12 @@ class AdminPages:
         services = self._admin.health()["services"]
         return {"services": dict(services), "edition": "fogbank", "version": __version__}
 
-    async def _trial(self, request: HttpRequest) -> HttpResponse:
+    async def _local_only(
+        self, request: HttpRequest, act: Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+    ) -> HttpResponse:
         try:
             document = msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
-            return answer(200, await self._admin.trial(document))
+            return answer(200, await act(document))
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
             return problem(400, str(error))
         except ApiError as error:

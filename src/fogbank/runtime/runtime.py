@@ -147,6 +147,12 @@ class Runtime(Maker):
         pool.retire()
 
     @property
+    def busy(self) -> int:
+        """Environments that handle an event or are in their init phase."""
+        pools = self._pools.values()
+        return sum(e.state in (State.BUSY, State.STARTING) for pool in pools for e in pool.environments)
+
+    @property
     def alive(self) -> int:
         """Environments alive, starting ones included."""
         return self._alive

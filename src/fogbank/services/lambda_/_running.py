@@ -25,6 +25,7 @@ from fogbank.services.lambda_._async import (
     record,
 )
 from fogbank.services.lambda_._metrics import FunctionMetrics, Key
+from fogbank.services.lambda_._chaos import Chaos
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
@@ -58,8 +59,15 @@ class Runner:
     def __init__(self, kit: Kit, targets: Targets, concurrency: Concurrency) -> None:
         self.targets = targets
         self._runtime = kit.runtime
+        self.chaos = Chaos(kit.runtime, kit.ids)
         self._concurrency = concurrency
         self.counts = FunctionMetrics(kit)
+
+    async def deliver(self, target: Target, event: Event) -> Outcome:
+        """Run an event that came by itself: by an asynchronous invocation, or from an event source mapping."""
+        if not self.chaos.plans:
+            return await self.run(target, event)
+        return await self.chaos.deliver(self.run, target, event)
 
     async def run(self, target: Target, event: Event) -> Outcome:
         """Run one event. Raises `TooManyRequestsError`, and ours for what cannot be started."""
@@ -157,7 +165,7 @@ class AsyncRoute(Route):
             client_context=progress.client_context,
         )
         try:
-            outcome = await self._runner.run(target, event)
+            outcome = await self._runner.deliver(target, event)
         except (TooManyRequestsError, OverloadedError, SnapStartNotReadyError):
             return Tried(throttled=True, executed=target.executed)
         except ApiError as error:

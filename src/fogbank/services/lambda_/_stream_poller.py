@@ -238,7 +238,7 @@ class StreamPoller(SourcePoller):
             trace=begun.trace.header,
         )
         try:
-            outcome = await self._runner.run(target, event)
+            outcome = await self._runner.deliver(target, event)
         except ApiError as error:
             self._recorder.end(begun, error.code)
             raise

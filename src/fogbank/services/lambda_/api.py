@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from fogbank.core.credentials import Credentials
 from fogbank.services.lambda_ import storage as rows
@@ -16,6 +17,7 @@ from fogbank.services.lambda_._api.readings import Readings
 from fogbank.services.lambda_._api.trials import Trials
 from fogbank.services.lambda_._api.urls import Urls
 from fogbank.services.lambda_._api.visits import Visits
+from fogbank.services.lambda_._chaos import Mode, Plan
 from fogbank.services.lambda_._sessions import Sessions
 from fogbank.services.lambda_.worker import Pollers
 from fogbank.storage import BlobNotFoundError
@@ -33,6 +35,17 @@ class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Trials, Provi
         self._sessions = Sessions(kit.clock, kit.ids, kit.cloud)
         kit.runtime.sink = self._logs
         kit.runtime.credentials = self._sessions.issue
+
+    def disturb(self, account: str, mode: str, functions: Sequence[str] | None = None) -> None:
+        """Disturb how events come to an account's functions, or to some of them; `ValueError` for an unknown mode."""
+        only = None if functions is None else frozenset(functions)
+        self._runner.chaos.plans[account] = Plan(Mode(mode), only)
+
+    async def disturbance(self, account: str, *, release: bool = False) -> dict[str, Any]:
+        """What came of it so far; with `release` what is held comes first."""
+        if release:
+            await self._runner.chaos.release(account)
+        return self._runner.chaos.report(account)
 
     async def find_credentials(self, access_key: str) -> Credentials | None:
         """The keys of a running function (see `CredentialSource`)."""

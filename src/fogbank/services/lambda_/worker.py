@@ -201,7 +201,7 @@ class Poller(SourcePoller):
             resolution = await self._runner.targets.find(self.mapping.function)
             target = resolution.pick(self._kit.ids.fraction())
             try:
-                return await self._runner.run(target, event)
+                return await self._runner.deliver(target, event)
             except (TooManyRequestsError, SnapStartNotReadyError):
                 self._limit = max(1, min(self._limit, len(self._batches)) - 1)
                 if self._kit.clock.time() + delay > until or not self.running:
