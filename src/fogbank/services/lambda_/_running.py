@@ -24,8 +24,8 @@ from fogbank.services.lambda_._async import (
     destination_parameters,
     record,
 )
-from fogbank.services.lambda_._metrics import FunctionMetrics, Key
 from fogbank.services.lambda_._chaos import Chaos
+from fogbank.services.lambda_._metrics import FunctionMetrics, Key
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
