@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -287,3 +288,32 @@ async def test_what_a_function_does_to_its_own_runtime_disturbs_nobody_else(
     assert other == 1
     await runtime.invoke(version, event())  # what it did to its connection may be its own loss once more
     assert await run(runtime, version) == "fine"
+
+
+async def test_the_events_of_another_function_cannot_be_taken(runtime: Runtime, make: Make) -> None:
+    """Its Runtime API can be reached on the machine's loopback address, and hangs up on strangers."""
+    tell = make("import os\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_RUNTIME_API']\n")
+    address = await run(runtime, tell)
+    source = """
+import http.client
+def handler(event, context):
+    api = http.client.HTTPConnection(event, timeout=5)
+    try:
+        api.request("GET", "/2018-06-01/runtime/invocation/next")
+        return api.getresponse().read().decode()
+    except (http.client.RemoteDisconnected, ConnectionResetError):
+        return "nothing"
+"""
+    assert await run(runtime, make(source), address) == "nothing"
+    assert await run(runtime, tell) == address
+
+
+async def test_a_child_of_a_function_may_speak_for_it(runtime: Runtime, make: Make) -> None:
+    source = """
+import http.client, os, subprocess, sys
+ASK = "import http.client, os; api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])"
+ASK += "; api.request('GET', '/2018-06-01/runtime/nothing'); print(api.getresponse().status)"
+def handler(event, context):
+    return subprocess.run([event, "-S", "-c", ASK], capture_output=True, text=True).stdout.strip()
+"""
+    assert await run(runtime, make(source), sys.executable) == "405"

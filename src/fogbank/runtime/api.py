@@ -11,17 +11,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import httptools
 
 from fogbank.runtime.model import Event
+from fogbank.runtime.peers import Address
 
 PREFIX = b"/2018-06-01/runtime/"
 _MODE = b"lambda-runtime-function-response-mode"
 _MAX_HEADERS = 1200 * 1024
 """AWS's clients put the cause of an error, up to 1 MB of JSON, in a header."""
+_EARLY = 64 * 1024
+"""Bytes that are kept of a connection whose other end is not known yet."""
 _REASONS = {
     200: b"OK",
     202: b"Accepted",
@@ -65,6 +69,10 @@ class RuntimeApi(Protocol):
         ...
 
 
+Guard = Callable[[Address, Address], bool | None]
+"""Whether who connected from the first address to the second may; `None` if that is not known yet."""
+
+
 class BodySink(Protocol):
     """Who takes a streamed body."""
 
@@ -85,6 +93,8 @@ class Connection(asyncio.Protocol):
         "_body",
         "_broken",
         "_closed",
+        "_early",
+        "_guard",
         "_headers",
         "_held",
         "_oversized",
@@ -98,8 +108,10 @@ class Connection(asyncio.Protocol):
         "_waiting",
     )
 
-    def __init__(self, api: RuntimeApi) -> None:
+    def __init__(self, api: RuntimeApi, guard: Guard | None = None) -> None:
         self._api = api
+        self._guard = guard
+        self._early = b""
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._pending: deque[ApiRequest] = deque()
@@ -125,6 +137,10 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
+        if self._guard is not None:
+            self._early += data
+            self._admit()
+            return
         self._reading = True
         try:
             self._parser.feed_data(data)
@@ -136,6 +152,20 @@ class Connection(asyncio.Protocol):
         if self._held and not self._waiting:
             self._write(b"")
         if self._broken:
+            self.close()
+
+    def _admit(self) -> None:
+        """Begin, once it is known who is at the other end; hang up if it is nobody of the environment."""
+        if self._guard is None or self._transport is None or self._closed:
+            return
+        there, here = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
+        admitted = self._guard(there, here)
+        if admitted is None and len(self._early) < _EARLY:
+            asyncio.get_running_loop().call_later(0.001, self._admit)
+        elif admitted:
+            early, self._early, self._guard = self._early, b"", None
+            self.data_received(early)
+        else:
             self.close()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
@@ -249,18 +279,18 @@ class Listener:
         self._closed = False
         self.address = ""
 
-    async def open(self, api: RuntimeApi) -> None:
-        """Listen on a free port of the loopback address."""
+    async def open(self, api: RuntimeApi, guard: Guard | None = None) -> None:
+        """Listen on a free port of the loopback address, and hang up on whom `guard` does not admit."""
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listening.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{listening.getsockname()[1]}"
-        await self.listen_on(listening, api)
+        await self.listen_on(listening, api, guard)
 
-    async def listen_on(self, listening: socket.socket, api: RuntimeApi) -> None:
+    async def listen_on(self, listening: socket.socket, api: RuntimeApi, guard: Guard | None = None) -> None:
         """Answer on a socket that is bound already, perhaps in a network that is the environment's own."""
 
         def connect() -> Connection:
-            connection = Connection(api)
+            connection = Connection(api, guard)
             self._connections = [c for c in self._connections if not c.closed]
             self._connections.append(connection)
             return connection

@@ -122,7 +122,7 @@ class Environment:
         self._init_began = self._clock.machine_monotonic()
         began = self._clock.time()
         if self._network is None:
-            await self.listener.open(self)
+            await self.listener.open(self, self.memory.owns)
         writer = self._output.open()
         self.say([self._first_line(), f"[FOGBANK] {self._choice.note}" if self._choice.note else None])
         try:

@@ -9,6 +9,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from fogbank.runtime.peers import Address, is_of
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MOST = 4096
 """Processes that are looked at; what starts more is ended long before."""
@@ -71,6 +73,15 @@ class Memory:
     def proportional(self) -> int:
         """What they use by their shares of what is shared. Slow with many processes: not for the event loop."""
         return sum(map(_proportional, [self._pid, *self._started]))
+
+    def owns(self, there: Address, here: Address) -> bool | None:
+        """Whether a connection is one of these processes'; `None` before any is known."""
+        if not self._pid:
+            return None
+        if is_of([self._pid], there, here):
+            return True
+        started = descendants(self._pid) + (descendants(self._first) if self._first else [])
+        return is_of(started, there, here)
 
     def close(self) -> None:
         """End."""
