@@ -37,7 +37,7 @@ class Peer:
 FOGBANK = Peer(
     "Fogbank",
     None,
-    (sys.executable, "-m", "fogbank", "start", "--port", "{port}", "--data", "{data}"),
+    (sys.executable, "-m", "fogbank", "start", "--port", "{port}", "--data", "{data}", "--max-environments", "1200"),
     probe="/_fogbank/health",
 )
 MINISTACK = Peer(
@@ -71,11 +71,11 @@ class Running:
 
     def cpu(self) -> float:
         """Seconds of processor time that the server and all its descendants, ended ones included, have used."""
-        return sum(_cpu(pid) for pid in _tree(self.pid))
+        return sum(_cpu(pid) for pid in tree(self.pid))
 
     def memory(self) -> int:
         """Bytes of memory that the server and all its descendants hold."""
-        return sum(_memory(pid) for pid in _tree(self.pid))
+        return sum(_memory(pid) for pid in tree(self.pid))
 
 
 @contextlib.contextmanager
@@ -142,7 +142,8 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     raise RuntimeError(f"{url} did not answer within a minute")
 
 
-def _tree(root: int) -> list[int]:
+def tree(root: int) -> list[int]:
+    """A process with all its descendants."""
     found, at = [root], 0
     while at < len(found):
         with contextlib.suppress(OSError):

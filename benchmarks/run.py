@@ -20,13 +20,15 @@ from pathlib import Path
 import uvloop
 from botocore.exceptions import BotoCoreError, ClientError
 
-from benchmarks import workloads
+from benchmarks import cold, workloads
 from benchmarks.load import Figures, Step, run
 from benchmarks.peers import FOGBANK, PEERS, Peer, Running, start
 from benchmarks.wire import Connection, RequestError
 from benchmarks.workloads import WORKLOADS, Workload
 
 FAILURES = (RequestError, ClientError, BotoCoreError, ConnectionError, TimeoutError)
+SNAP_START = "cold start with SnapStart, 1 s of init"
+IDLE = "private memory of idle environments"
 Results = dict[str, dict[str, list[Figures]]]
 
 
@@ -46,8 +48,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, measure in (("cold start", _cold), ("queue to handler", _queue)):
             if options.only in name:
                 latencies[name] = _latencies(servers, measure)
+        own = [server for server in servers if server.peer is FOGBANK]
+        if options.only in SNAP_START:
+            latencies[SNAP_START] = _latencies(own, cold.snap_start)
+        weights = [cold.idle_memory(server) for server in own if options.only in IDLE]
         _print_rates(results, peers)
         _print_latencies(results, latencies, peers)
+        _print_cloud(weights)
         print("\n| | " + " | ".join(p.name for p in peers) + " |\n| --- |" + " ---: |" * len(peers))
         print("| ready after, ms | " + " | ".join(f"{s.ready_after * 1000:,.0f}" for s in servers) + " |")
         print("| idle memory, MB | " + " | ".join(f"{idle[s.peer.name] / 1e6:,.0f}" for s in servers) + " |")
@@ -166,6 +173,14 @@ def _print_latencies(results: Results, latencies: dict[str, dict[str, list[float
         print(f"| {name} | " + " | ".join(cells) + " |")
     for name, seconds in latencies.items():
         print(f"| {name} | " + " | ".join(_pair(seconds.get(p.name, [])) for p in peers) + " |")
+
+
+def _print_cloud(weights: Sequence[float]) -> None:
+    print("\n| AWS's cold starts, as its users publish them | p50 / p99, ms |\n| --- | ---: |")
+    for name, p50, p99 in cold.CLOUD:
+        print(f"| {name} | {p50} / {p99} |")
+    for weight in weights:
+        print(f"\n{IDLE}: {weight / 1e6:.2f} MB each, of {cold.IDLE:,}")
 
 
 def _number(value: float | None) -> str:

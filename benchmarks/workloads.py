@@ -178,7 +178,8 @@ def failing_put(server: Running) -> Step:
     return _repeat(_dynamodb(server.endpoint, "PutItem", request), status=400)
 
 
-def _zip(source: str) -> bytes:
+def zipped(source: str) -> bytes:
+    """A deployment package of one file, app.py."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("app.py", source)
@@ -188,7 +189,7 @@ def _zip(source: str) -> bytes:
 def _function(server: Running, source: str) -> str:
     name, lambda_ = _name(server), client(server, "lambda")
     lambda_.create_function(
-        FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="app.handler", Code={"ZipFile": _zip(source)}
+        FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="app.handler", Code={"ZipFile": zipped(source)}
     )
     lambda_.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     return name
