@@ -39,12 +39,13 @@ COMMANDS = {
     "audit": "Find waste and danger in a template, with evidence from its run.",
     "tune": "Run a function at several memory sizes: time against cost, and which to choose.",
     "chaos": "Deliver each event twice, late, out of order: does everything end as with one delivery?",
+    "cold-starts": "Start every function of a template fresh: where the time goes, and what would save it.",
     "dlq": "Dead-letter queues: list them, look into one, send its messages back.",
     "env": "Print the exports that point boto3 and the AWS CLI here.",
     "doctor": "Say what this machine can do, and what is missing.",
     "completion": "Print the completion script for a shell.",
 }
-"""Every command with its line in the overview; `fogbank.cli.<name>` holds it under the name `command`."""
+"""Every command with its line in the overview; `fogbank.cli.<name>` (with `_` for `-`) holds it as `command`."""
 
 
 class LazyGroup(click.Group):
@@ -56,7 +57,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"fogbank.cli.{cmd_name}").command
+        command = importlib.import_module(f"fogbank.cli.{cmd_name.replace('-', '_')}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"fogbank.cli.{cmd_name}.command is no command")
         return command

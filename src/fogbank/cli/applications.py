@@ -63,13 +63,13 @@ def read_application(path: Path, region: str) -> Source:
         found = _local_code(path.parent, raw, resource) if isinstance(resource, dict) else None
         if found is not None:
             code[name] = found
-    translated = _translated(raw, region, path) if SAM in named else raw
+    expanded = translated(raw, region, path) if SAM in named else raw
     lines = {}
-    for name in translated["Resources"]:
+    for name in expanded["Resources"]:
         line = _line(text, resources, name)
         if line is not None:
             lines[name] = line
-    return Source(str(path), translated, code, lines)
+    return Source(str(path), expanded, code, lines)
 
 
 def stack_application(connection: Connection, stack: str) -> Source:
@@ -80,13 +80,15 @@ def stack_application(connection: Connection, stack: str) -> Source:
     return Source(f"stack {stack}", template, {}, {})
 
 
-def _translated(raw: dict[str, Any], region: str, path: Path) -> dict[str, Any]:
-    """By SAM's own translator, in a process of its own."""
+def translated(
+    raw: dict[str, Any], region: str, path: Path, parameters: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """A template by SAM's own translator, in a process of its own; `parameters` beside their defaults."""
     defaults = {
         name: body["Default"]
         for name, body in (raw.get("Parameters") or {}).items()
         if isinstance(body, dict) and "Default" in body
-    }
+    } | dict(parameters or {})
 
     async def translate() -> dict[str, Any]:
         translator = SamTranslator(SystemClock())

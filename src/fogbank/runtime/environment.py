@@ -98,7 +98,8 @@ class Environment:
         """The phases of its start: name, and from when to when in clock seconds."""
         self._init: float | None = None
         self._restored: records.Restored | None = None
-        self._restore_began = 0.0
+        self.forked = 0.0
+        """When its process was there, by the machine's monotonic clock."""
         self._role = role
         self._processes = Processes()
         self.memory = Memory()
@@ -136,7 +137,7 @@ class Environment:
             raise
         finally:
             os.close(writer)
-        self._restore_began = self._clock.machine_monotonic()
+        self.forked = self._clock.machine_monotonic()
         if self.state is not State.ENDED:
             self.pid = forked.pid
             self.memory.watch(forked.pid, forked.first)
@@ -304,7 +305,7 @@ class Environment:
     def _initialized(self) -> None:
         took = self._init_time()
         if self._role is Role.RESTORED:
-            self._restored = records.Restored(took, self._clock.machine_monotonic() - self._restore_began)
+            self._restored = records.Restored(took, self._clock.machine_monotonic() - self.forked)
             self.say([records.restore_report(self.version, self._clock.millis(), took)])
             self.company.platform("platform.restoreRuntimeDone", records.restore_done_record())
             self.company.platform("platform.restoreReport", records.restore_report_record(took))
