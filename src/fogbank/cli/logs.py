@@ -1,4 +1,4 @@
-"""`fogbank logs`: the log of a function or a log group."""
+"""`fogbank logs`: the log of a function or a log group, or what every function printed for one event."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from fogbank.cli.connection import Connection, ServerCommand, connected
 from fogbank.cli.failures import Exit, Failure
+from fogbank.cli.log_lines import LEVELS, InvocationTail, annotate, reaches
 from fogbank.cli.output import Output
 from fogbank.cli.resolving import FUNCTION, named
 from fogbank.core.clock import SystemClock
@@ -21,29 +22,63 @@ from fogbank.core.clock import SystemClock
 POLL = 0.25
 """Seconds between two looks of `--follow`."""
 _SEEN = 10_000
+_FUNCTIONS = "/aws/lambda/"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @click.command("logs", cls=ServerCommand)
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
 @click.option("--since", default="10m", show_default=True, help="From when: 30s, 10m, 2h, 1d ago, or an ISO 8601 time.")
+@click.option("--until", help="Until when; as --since.")
 @click.option("--filter", "pattern", help="A CloudWatch Logs filter pattern: ERROR, '{ $.level = \"ERROR\" }'.")
+@click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines of this level or worse.")
+@click.option("--trace", metavar="ID", help="Only what the invocations of a trace printed, of all functions.")
+@click.option("--correlation-id", metavar="ID", help="The same of the traces with an event's correlation id.")
+@click.option("--request-id", metavar="ID", help="The same of one invocation.")
 @click.pass_context
-def command(context: click.Context, name: str, *, follow: bool, since: str, pattern: str | None) -> None:
-    """Show the log of NAME: a function's name or logical id, or a log group (it begins with a slash)."""
-    start = parse_since(since, SystemClock().time())
+def command(
+    context: click.Context,
+    name: str | None,
+    *,
+    follow: bool,
+    since: str,
+    until: str | None,
+    pattern: str | None,
+    level: str | None,
+    trace: str | None,
+    correlation_id: str | None,
+    request_id: str | None,
+) -> None:
+    """Show the log of NAME: a function's name or logical id, or a log group (it begins with a slash).
+
+    By the id of a trace, a request or an event it shows what every function printed for it; NAME is then not needed.
+    """
+    ids = [each for each in (trace, correlation_id, request_id) if each]
+    if len(ids) > 1 or not (ids or name):
+        raise Failure(Exit.USAGE, "give a NAME, or one of --trace, --correlation-id and --request-id")
+    now = SystemClock().time()
+    start = parse_since(since, now)
+    end = parse_since(until, now) if until else None
     connection, output = connected(context)
-    tail = Tail(connection, log_group(connection, name), start, pattern)
-    for event in tail.read():
-        show(output, event)
-    if not follow:
-        return
+    group = log_group(connection, name) if name else None
+    tail: Tail | InvocationTail
+    if ids:
+        key = None if trace else f"={ids[0]}"
+        tail = InvocationTail(connection, key=key, trace=trace, group=group, pattern=pattern)
+    else:
+        assert group is not None, "a name was given"
+        tail = Tail(connection, group, start, pattern, annotated=output.json)
     pause = threading.Event()
     while True:
-        pause.wait(POLL)
         for event in tail.read():
-            show(output, event)
+            late = end is not None and event["timestamp"] > end
+            other = request_id is not None and event.get("requestId") != request_id
+            if not late and not other and (level is None or reaches(event["message"], level.upper())):
+                show(output, event, label=event.get("group"))
+        if not follow:
+            return
+        pause.wait(POLL)
 
 
 def parse_since(given: str, now: float) -> int:
@@ -82,7 +117,11 @@ def log_group(connection: Connection, name: str) -> str:
 class Tail:
     """Reads a log group from a moment on; each event once."""
 
-    def __init__(self, connection: Connection, group: str, start: int, pattern: str | None = None) -> None:
+    def __init__(
+        self, connection: Connection, group: str, start: int, pattern: str | None = None, *, annotated: bool = False
+    ) -> None:
+        self._connection = connection
+        self._annotated = annotated
         self._logs = connection.client("logs")
         self.group = group
         self._request: dict[str, Any] = {"logGroupName": group}
@@ -99,10 +138,12 @@ class Tail:
             for page in pages:
                 found += [event for event in page["events"] if event["eventId"] not in self._seen]
         except self._logs.exceptions.ResourceNotFoundException:
-            if self._request["logGroupName"].startswith("/aws/lambda/"):  # made by the function's first line
+            if self._request["logGroupName"].startswith(_FUNCTIONS):  # made by the function's first line
                 return []
             raise Failure(Exit.NOT_FOUND, f"there is no log group {self.group!r}") from None
         found.sort(key=lambda event: (event["timestamp"], event.get("ingestionTime", 0)))
+        if self._annotated and found and self.group.startswith(_FUNCTIONS):
+            found = annotate(self._connection, self.group.removeprefix(_FUNCTIONS), found)
         for event in found:
             self._seen[event["eventId"]] = None
             # events of several streams come a little out of order: look back a second

@@ -2,6 +2,7 @@
 
 GET /_fogbank/traces?since=&until=&limit=&errors=1&duration=&key=     the newest traces; times in clock seconds
 GET /_fogbank/traces/ID                                               one trace, with those that it is linked with
+GET /_fogbank/invocations?since=&key= or ?trace=ID                    invocations, and where their logs are
 GET /_fogbank/map?since=&until=                                       the service graph: nodes and edges
 """
 
@@ -17,14 +18,16 @@ from fogbank.core.clock import Clock
 from fogbank.core.http import HttpResponse
 from fogbank.gateway.answers import answer, problem
 from fogbank.storage import StorageError, Tx
-from fogbank.telemetry import Span, Status, Telemetry
+from fogbank.telemetry import Kind, Span, Status, Telemetry
 from fogbank.telemetry import storage as rows
 from fogbank.telemetry.graph import CLIENT, Edge, Graph
 from fogbank.telemetry.resources import node_of
 
-TRACE_PATHS = ("/_fogbank/traces", "/_fogbank/map")
+TRACE_PATHS = ("/_fogbank/traces", "/_fogbank/map", "/_fogbank/invocations")
 MAX_TRACES = 1_000
 """Traces of one answer."""
+MAX_INVOKED = 200
+"""Traces whose invocations one answer tells."""
 _MAX_LINKED = 10
 _FOREVER = 9e12
 _W3C = re.compile(r"[0-9a-f]{32}")
@@ -46,6 +49,8 @@ class TracePages:
         try:
             if path == "/_fogbank/traces":
                 return await self._list(given)
+            if path == "/_fogbank/invocations":
+                return await self._invocations(given)
             if path == "/_fogbank/map":
                 return await self._map(given)
             if path.startswith("/_fogbank/traces/"):
@@ -93,6 +98,24 @@ class TracePages:
         documents = [{**_summary(row), "spans": [span_document(span) for span in spans]} for row, spans in found]
         return answer(200, {**documents[0], "linked": documents[1:], **self._now()})
 
+    async def _invocations(self, given: Mapping[str, str]) -> HttpResponse:
+        """The invocations of the newest traces that have a key, or of one trace: where each wrote its log."""
+        since = float(given.get("since", 0))
+
+        async def body(tx: Tx) -> list[Span]:
+            if "trace" in given:
+                traces = [xray_form(given["trace"])]
+            else:
+                found = await rows.find_traces(
+                    tx, since=0.0, until=_FOREVER, limit=MAX_INVOKED, key=given.get("key", "")
+                )
+                traces = [row.trace for row in found if row.ended >= since]
+            return [span for trace in traces for span in await rows.spans_of(tx, trace)]
+
+        spans = [s for s in await self._telemetry.read(body) if s.kind is Kind.INVOCATION and s.end >= since]
+        spans.sort(key=lambda span: span.start)
+        return answer(200, {"invocations": [invocation_document(span) for span in spans], **self._now()})
+
     async def _map(self, given: Mapping[str, str]) -> HttpResponse:
         until = float(given.get("until", self._clock.time()))
         since = float(given.get("since", until - 3600))
@@ -115,6 +138,20 @@ def _summary(row: rows.TraceRow) -> dict[str, Any]:
         "duration": row.ended - row.started,
         "spans": row.spans,
         "status": row.status.name.lower(),
+    }
+
+
+def invocation_document(span: Span) -> dict[str, Any]:
+    """An invocation for those who look for its log: the stream, and from when to when it had it for itself."""
+    return {
+        "function": span.name,
+        "group": span.attributes.get("log_group"),
+        "stream": span.attributes.get("log_stream"),
+        "request": span.attributes.get("request_id"),
+        "trace": span.trace,
+        "correlation": span.attributes.get("correlation", []),
+        "start": span.start,
+        "end": span.end,
     }
 
 

@@ -11,6 +11,7 @@ from fogbank.core.trace import Trace
 from fogbank.runtime.environment import Environment
 from fogbank.runtime.model import Event, FunctionVersion, Initialization, Outcome
 from fogbank.telemetry import Kind, Span, Status, Telemetry
+from fogbank.telemetry.correlation import ids_of_payload
 
 FREE_EPHEMERAL = 512
 """MB of ephemeral storage that every function has; more of it is billed."""
@@ -49,9 +50,10 @@ class Recorder:
     ) -> None:
         """An invocation ended. `context` is its own, its parent, and when it began."""
         inner, parent, begin = context
+        correlation = ids_of_payload(event.payload)
         attributes: dict[str, Any] = {
             "request_id": event.request_id,
-            "keys": (event.request_id,),
+            "keys": (event.request_id, *correlation),
             "version": version.version,
             "runtime": version.runtime,
             "memory": version.memory,
@@ -67,8 +69,12 @@ class Recorder:
             attributes["architecture"] = version.architecture
         if version.ephemeral > FREE_EPHEMERAL:
             attributes["ephemeral"] = version.ephemeral
+        if correlation:
+            attributes["correlation"] = correlation
         if environment is not None:
             attributes["environment"] = environment.id
+            attributes["log_group"] = version.logging.group
+            attributes["log_stream"] = environment.log_stream
             if environment.how is Initialization.PROVISIONED:
                 attributes["provisioned"] = True
             if environment.phases:
