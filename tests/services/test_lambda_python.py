@@ -17,6 +17,7 @@ from tests.services.environments import (
     event,
     fail,
     lines,
+    needs_sandbox,
     run,
 )
 
@@ -293,3 +294,46 @@ async def test_the_nearest_python_runs_what_is_not_here_and_says_so(runtime: Run
     assert choice.interpreter is not None
     assert choice.note is not None
     assert "python3.99 is not on this machine" in choice.note
+
+
+WHICH = """
+import sys, logging, zoneinfo
+def handler(event, context):
+    logging.getLogger().warning("on %d.%d", *sys.version_info[:2])
+    try:
+        import boto3
+        boto3.client("sqs", region_name="us-east-1")
+    except TypeError:
+        boto3 = None
+    return [*sys.version_info[:2], boto3 is not None]
+"""
+
+
+def offers(runtime: Runtime) -> bool:
+    """Whether the platform's boto3 runs on the interpreter; if not, the function's log says so."""
+    return not any(line.startswith("[FOGBANK] bundle boto3 with the function") for line in lines(runtime))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("minor", range(9, 15))
+async def test_every_python_runs_on_its_own_interpreter_or_says_on_which(
+    runtime: Runtime, make: Make, minor: int
+) -> None:
+    choice = await runtime.check(f"python3.{minor}")
+    assert choice.interpreter is not None
+    ran_on = [int(part) for part in choice.interpreter.minor.split(".")]
+    assert (ran_on == [3, minor]) == (choice.note is None)
+    assert await run(runtime, make(WHICH, runtime=f"python3.{minor}", timeout=60.0)) == [*ran_on, offers(runtime)]
+    assert any(line.endswith("on {}.{}".format(*ran_on)) for line in lines(runtime))
+    said = f"[FOGBANK] python3.{minor} is not on this machine"
+    assert any(line.startswith(said) for line in lines(runtime)) == (choice.note is not None)
+
+
+@pytest.mark.slow
+@needs_sandbox
+@pytest.mark.parametrize("minor", range(9, 15))
+async def test_every_python_runs_in_the_sandbox(sandbox: Runtime, make: Make, minor: int) -> None:
+    choice = await sandbox.check(f"python3.{minor}")
+    assert choice.interpreter is not None
+    ran_on = [int(part) for part in choice.interpreter.minor.split(".")]
+    assert await run(sandbox, make(WHICH, runtime=f"python3.{minor}", timeout=60.0)) == [*ran_on, offers(sandbox)]

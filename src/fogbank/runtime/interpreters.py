@@ -1,7 +1,7 @@
 """The interpreters on this machine, and which of them runs a function.
 
-A `Runtime` such as `python3.13` gets the interpreter of that version, or else the nearest there is; `nodejs22.x`
-gets the `node` found, whichever it is; `provided.*` needs none. What was chosen instead is said in the function's
+A `Runtime` such as `python3.13` or `nodejs22.x` gets the interpreter of that version, or else the nearest there is;
+`provided.*` needs none. What was chosen instead is said in the function's
 log. Every candidate is asked for its version, since names lie (version managers put scripts under them).
 """
 
@@ -31,6 +31,11 @@ _PLACES = (
     "~/.local/share/uv/python/*/bin",
     "~/.asdf/installs/python/*/bin",
     "~/.local/share/mise/installs/python/*/bin",
+    "~/.nvm/versions/node/*/bin",
+    "~/.local/share/fnm/node-versions/*/installation/bin",
+    "~/.volta/tools/image/node/*/bin",
+    "~/.asdf/installs/nodejs/*/bin",
+    "~/.local/share/mise/installs/node/*/bin",
 )
 
 
@@ -116,7 +121,7 @@ class Interpreters:
         wanted = sorted(range(OLDEST_PYTHON, NEWEST_PYTHON + 1), key=lambda n: (abs(n - minor), -n))
         for near in wanted:
             if near not in found:
-                interpreter = await self._first(f"python3.{near}", _ASK_PYTHON, "python", f"3.{near}.")
+                interpreter = await self._first(f"python3.{near}", _ASK_PYTHON, f"3.{near}.")
                 if interpreter is not None:
                     found[near] = interpreter
             if near in found:
@@ -132,23 +137,28 @@ class Interpreters:
         )
 
     async def _node(self, major: str) -> Choice:
-        node = await self._first("node", "console.log(process.versions.node)", "node", "")
-        if node is None:
+        """The `node` of that version, wherever version managers keep it; else the nearest there is."""
+        found: list[Interpreter] = []
+        for path in [*self._candidates(f"node{major}"), *self._candidates("node")]:
+            node = await _interpreter(path, "node", "-e", "console.log(process.versions.node)")
+            if node is not None and node.minor == major:
+                return Choice(node)
+            if node is not None:
+                found.append(node)
+        if not found:
             raise RuntimeUnavailableError(
                 f"nodejs{major}.x functions need Node.js, and no `node` was found; install Node.js {major} "
                 "and put it on the PATH of `fogbank start`"
             )
-        if node.minor == major:
-            return Choice(node)
-        return Choice(node, f"Node.js {major} is not on this machine; this function runs on {node.version}")
+        near = min(found, key=lambda node: (abs(int(node.minor) - int(major)), -int(node.minor)))
+        return Choice(near, f"Node.js {major} is not on this machine; this function runs on {near.version}")
 
-    async def _first(self, name: str, question: str, language: str, prefix: str) -> Interpreter | None:
-        """The first executable of that name that answers with a version that begins with `prefix`."""
-        flag = ("-I", "-c") if language == "python" else ("-e",)
+    async def _first(self, name: str, question: str, prefix: str) -> Interpreter | None:
+        """The first Python of that name that answers with a version that begins with `prefix`."""
         for path in self._candidates(name):
-            version = await _ask(path, *flag, question)
-            if version and re.fullmatch(r"\d+\.\d+\.\d+", version) and version.startswith(prefix):
-                return Interpreter(language, path.resolve() if language == "python" else path, version)
+            found = await _interpreter(path, "python", "-I", "-c", question)
+            if found is not None and found.version.startswith(prefix):
+                return Interpreter("python", path.resolve(), found.version)
         return None
 
     def _candidates(self, name: str) -> list[Path]:
@@ -161,6 +171,12 @@ class Interpreters:
             folders = Path("/").glob(pattern.lstrip("/")) if "*" in pattern else [Path(pattern)]
             found += [folder / name for folder in sorted(folders, reverse=True) if (folder / name).is_file()]
         return list(dict.fromkeys(found))
+
+
+async def _interpreter(path: Path, language: str, *question: str) -> Interpreter | None:
+    """What an executable says it is, if it says so."""
+    version = await _ask(path, *question)
+    return Interpreter(language, path, version) if re.fullmatch(r"\d+\.\d+\.\d+", version) else None
 
 
 async def _ask(path: Path, *arguments: str) -> str:

@@ -134,6 +134,8 @@ class Maker(Actor):
                 keys = CredentialsPlace(quarters.api(made.listener.address), made.keys.token)
             return self._order(made, choice, keys, quarters, snapshot=attempt.role is Role.SNAPSHOT)
 
+        if isinstance(attempt.parent, PreparedParent) and attempt.parent.lacking:
+            environment.note(f"bundle boto3 with the function: Fogbank's does not run here ({attempt.parent.lacking})")
         controls = (control,) if control >= 0 else ()
         if quarters.ports is not None:
             environment.live_apart(OwnNetwork(self.door))
@@ -265,9 +267,9 @@ class Maker(Actor):
             await dead.stop()
         quarters = await self.quarters()
         parent = PreparedParent(interpreter, self._folder, sandboxed=quarters.sandboxed)
-        problem = await parent.start()
-        if problem:
-            _log.warning("functions on %s have no boto3 of the platform's: %s", interpreter.title, problem)
+        parent.lacking = await parent.start()
+        if parent.lacking:
+            _log.warning("functions on %s have no boto3 of the platform's: %s", interpreter.title, parent.lacking)
         self._parents[interpreter.path] = parent
         return parent
 

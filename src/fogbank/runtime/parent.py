@@ -78,6 +78,8 @@ class PreparedParent(Forker):
 
     def __init__(self, interpreter: Interpreter, folder: Path, *, sandboxed: bool = False) -> None:
         super().__init__()
+        self.lacking: str | None = None
+        """Why it cannot import what functions are offered, if it cannot."""
         self._sandboxed = sandboxed
         self.interpreter = interpreter
         self._folder = folder
