@@ -37,6 +37,8 @@ from fogbank.telemetry.metrics import Metrics
 from fogbank.telemetry.usage import Usage
 
 _log = logging.getLogger("fogbank.cloud")
+_KEEP_LINEAGE = frozenset({"lambda", "s3", "sns", "sqs"})
+"""Services whose messages keep the lineage that Lambda finds loops by; through any other, AWS finds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ class LocalCloud(Actor):
         door = self._doors.get((service, operation))
         if door is None:
             raise self._missing(service, operation)
+        if trace is not None and trace.lineage and service not in _KEEP_LINEAGE:
+            trace = trace._replace(lineage="")
         if door.service.is_global and scope.region != DEFAULT_REGION:
             scope = Scope(scope.account, DEFAULT_REGION)
         if not self.telemetry.on:

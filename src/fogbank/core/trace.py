@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from fogbank.core.clock import Clock
 from fogbank.core.ids import Ids
@@ -19,6 +20,9 @@ _DECISIONS = {"1": True, "0": False}
 _TRACEPARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?"
 )
+
+
+_LINEAGE = re.compile(r"[0-9a-f]{8}:\d{1,5}(\|[0-9a-f]{8}:\d{1,5}){0,31}")
 
 
 class Trace(NamedTuple):
@@ -35,13 +39,19 @@ class Trace(NamedTuple):
     sampled: bool | None = None
     origin: str = ""
     """The span of the client's that the context came with, where spans of Fogbank's own are between."""
+    lineage: str = ""
+    """How often functions have handled what came of one event, `8hex:times|…`: Lambda's, to find loops by."""
 
     @property
     def header(self) -> str:
         """The value of `X-Amzn-Trace-Id`."""
-        if self.sampled is None:
-            return f"Root={self.root};Parent={self.parent}"
-        return f"Root={self.root};Parent={self.parent};Sampled={int(self.sampled)}"
+        return self._header(self.parent)
+
+    def _header(self, parent: str) -> str:
+        text = f"Root={self.root};Parent={parent}"
+        if self.sampled is not None:
+            text = f"{text};Sampled={int(self.sampled)}"
+        return f"{text};Lineage={self.lineage}" if self.lineage else text
 
     @property
     def traceparent(self) -> str:
@@ -50,14 +60,14 @@ class Trace(NamedTuple):
 
     def child(self, ids: Ids) -> Trace:
         """The context of what a new span within this one causes."""
-        return Trace(self.root, ids.hex(16), self.sampled, self.origin or self.parent)
+        return Trace(self.root, ids.hex(16), self.sampled, self.origin or self.parent, self.lineage)
 
     @property
     def upstream(self) -> str | None:
         """The header as the client gave it, for what AWS passes on unchanged; `None` if no client gave one."""
         if self.sampled is None:
             return None
-        return f"Root={self.root};Parent={self.origin or self.parent};Sampled={int(self.sampled)}"
+        return self._header(self.origin or self.parent)
 
     @classmethod
     def parse(cls, header: str | None) -> Trace | None:
@@ -68,7 +78,12 @@ class Trace(NamedTuple):
         root, parent = fields.get("Root", ""), fields.get("Parent", "")
         if not _ROOT.fullmatch(root):
             return None
-        return cls(root, parent if _SPAN.fullmatch(parent) else "0" * 16, _DECISIONS.get(fields.get("Sampled", "")))
+        parent = parent if _SPAN.fullmatch(parent) else "0" * 16
+        lineage = fields.get("Lineage", "")
+        if lineage:
+            lineage = unquote(lineage)  # AWS's SDKs escape its bars
+            lineage = lineage if _LINEAGE.fullmatch(lineage) else ""
+        return cls(root, parent, _DECISIONS.get(fields.get("Sampled", "")), "", lineage)
 
     @classmethod
     def parse_w3c(cls, header: str | None) -> Trace | None:

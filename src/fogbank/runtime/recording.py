@@ -35,7 +35,7 @@ class Recorder:
         if outer is None:
             outer = Trace.begin(self._clock, self._ids)._replace(parent="")
         sampled = version.traced if outer.sampled is None else outer.sampled
-        inner = Trace(outer.root, self._ids.hex(16), sampled)
+        inner = Trace(outer.root, self._ids.hex(16), sampled, lineage=outer.lineage)
         if self._telemetry.on:
             self._telemetry.begun(inner.parent, outer.parent, f"lambda/{version.name}")
         return replace(event, trace=inner.header), inner, outer.parent

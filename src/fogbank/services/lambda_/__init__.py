@@ -7,6 +7,7 @@
 | `_rules.py`, `_archive.py`, `_policy.py`, `_layers.py` | what is allowed: settings, packages, policies, layers |
 | `_async.py`, `_running.py` | what follows an asynchronous attempt; running it |
 | `_targets.py`, `_concurrency.py` | which version serves a request, and whether it may run now |
+| `_deployment/`, `_lineage.py` | code signing and runtime updates; recursive loops |
 | `_urls.py` | function URLs: requests as events, answers as responses |
 | `worker.py`, `_sqs_events.py` | polling queues |
 | `_code.py`, `_logs.py`, `_sessions.py` | packages on disk; the log's way to CloudWatch Logs; functions' keys |

@@ -92,6 +92,8 @@ class Tried:
     error: str | None = None
     executed: str = "$LATEST"
     throttled: bool = False
+    recursive: bool = False
+    """It was stopped as part of a loop; the function was not run, and is not to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ def after(tried: Tried, progress: Progress, settings: Settings, now: float) -> A
         delay = min(_MAX_BACKOFF, 2.0 ** min(progress.throttles, 16))
         waited = replace(progress, throttles=progress.throttles + 1)
         return _again(delay, waited, settings, now)
+    if tried.recursive:
+        return Done(Condition.RETRIES_EXHAUSTED, progress)
     invoked = replace(progress, invokes=progress.invokes + 1)
     if tried.error is None:
         return Done(Condition.SUCCESS, invoked)
@@ -143,7 +147,7 @@ def record(done: Done, tried: Tried, event: bytes, function_arn: str, now: float
         },
         "requestPayload": _json(event),
     }
-    if tried.throttled:
+    if tried.throttled or tried.recursive:
         return shown
     context: dict[str, Any] = {"statusCode": 200, "executedVersion": tried.executed}
     if tried.error is not None:
@@ -178,11 +182,18 @@ def dead_letter_parameters(target: str, tried: Tried, request_id: str) -> dict[s
     message = _error_message(tried)
     attributes = {
         "RequestID": {"DataType": "String", "StringValue": request_id},
-        "ErrorCode": {"DataType": "Number", "StringValue": "429" if tried.throttled else "200"},
+        "ErrorCode": {"DataType": "Number", "StringValue": _error_code(tried)},
         "ErrorMessage": {"DataType": "String", "StringValue": message},
     }
     assert Arn.parse(target).service in ("sqs", "sns")
     return {"MessageAttributes": attributes}
+
+
+def _error_code(tried: Tried) -> str:
+    """The status of the last attempt."""
+    if tried.throttled:
+        return "429"
+    return "400" if tried.recursive else "200"
 
 
 def _error_message(tried: Tried) -> str:

@@ -71,6 +71,10 @@ class FunctionMetrics:
         """There was no place for an event."""
         self._panels(key).add("Throttles")
 
+    def recursive(self, key: Key) -> None:
+        """An event was stopped because it is part of a loop."""
+        self._panels(key).add("RecursiveInvocationsDropped")
+
     def accepted(self, scope: Scope, name: str) -> None:
         """An asynchronous event was taken."""
         self._functions((scope, name)).add("AsyncEventsReceived")

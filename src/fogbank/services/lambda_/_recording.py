@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fogbank.core.trace import Trace
+from fogbank.services.lambda_._lineage import join
 from fogbank.telemetry import Kind, Link, Span, Status
 
 if TYPE_CHECKING:
@@ -47,9 +48,12 @@ class Recorder:
         now = self._clock.time()
         members = tuple(dict.fromkeys(contexts))
         roots = {trace.root for trace in members}
+        lineage = join(trace.lineage for trace in members if trace.lineage)
         if len(roots) == 1 and len(contexts) == size:
-            return Batch(members[0].child(self._ids), members[0].parent, members, now, size)
-        return Batch(Trace.begin(self._clock, self._ids), "", members, now, size)
+            begun = members[0].child(self._ids)._replace(lineage=lineage)
+            return Batch(begun, members[0].parent, members, now, size)
+        begun = Trace.begin(self._clock, self._ids)._replace(lineage=lineage)
+        return Batch(begun, "", members, now, size)
 
     def end(self, batch: Batch, error: str) -> None:
         """It was handled, or failed."""

@@ -25,7 +25,6 @@ MAX_TAGS = 50
 _ABSENT = (
     "ImageConfig",
     "FileSystemConfigs",
-    "CodeSigningConfigArn",
     "TenancyConfig",
     "CapacityProviderConfig",
     "DurableConfig",

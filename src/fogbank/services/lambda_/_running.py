@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +11,7 @@ from fogbank.core.errors import ApiError, OverloadedError
 from fogbank.core.trace import Trace
 from fogbank.delivery import Attempt, Failure, Message, PermanentError, RetryPolicy, Route
 from fogbank.runtime import EnvironmentLimitError, Event, Outcome, RestoreError, RuntimeUnavailableError, StartError
+from fogbank.services.lambda_ import _lineage
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._async import (
     Again,
@@ -30,6 +31,7 @@ from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function
 from fogbank.services.lambda_.errors import (
     FunctionNotFoundError,
     InvalidParameterValueError,
+    RecursiveInvocationError,
     SnapStartError,
     SnapStartNotReadyError,
     SnapStartTimeoutError,
@@ -78,6 +80,11 @@ class Runner:
             raise SnapStartNotReadyError if target.state is VersionState.PENDING else not_now(target.state)
         version = target.version
         key = _counted(target, event)
+        header, times = _lineage.step(event.trace, target.arn)
+        if times > _lineage.MAX_TIMES and not target.may_recur:
+            self.counts.recursive(key)
+            raise RecursiveInvocationError
+        event = replace(event, trace=header)
         try:
             shared = self._concurrency.enter(load, reserved)
         except TooManyRequestsError:
@@ -170,7 +177,8 @@ class AsyncRoute(Route):
             return Tried(throttled=True, executed=target.executed)
         except ApiError as error:
             payload = msgspec.json.encode({"errorType": error.code, "errorMessage": error.message})
-            return Tried(payload, "Unhandled", target.executed)
+            recursive = isinstance(error, RecursiveInvocationError)
+            return Tried(payload, "Unhandled", target.executed, recursive=recursive)
         return Tried(outcome.payload, outcome.error, target.executed)
 
     async def succeeded(self, tx: Tx, attempt: Attempt, result: _Followed) -> None:

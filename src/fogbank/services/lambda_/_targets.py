@@ -41,6 +41,8 @@ class Target:
     arn: str
     """The function's ARN, without qualifier."""
     load: FunctionLoad
+    may_recur: bool
+    """Whether loops through the function are wanted: its recursion configuration."""
     reserved: int | None
     state: VersionState = VersionState.ACTIVE
 
@@ -97,6 +99,7 @@ class Targets:
             executed=version.text,
             arn=version.ref.arn,
             load=self._concurrency.load(version.ref.scope, version.ref.name),
+            may_recur=function.recursion == "Allow",
             reserved=function.reserved,
             state=version.state,
         )

@@ -10,10 +10,11 @@ from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.aliases import Aliases
 from fogbank.services.lambda_._api.base import CODE_PATH
 from fogbank.services.lambda_._api.layers import Layers
+from fogbank.services.lambda_._api.managing import Managing
 from fogbank.services.lambda_._api.mappings import Mappings
 from fogbank.services.lambda_._api.permissions import Permissions
 from fogbank.services.lambda_._api.provisioned import Provisioning
-from fogbank.services.lambda_._api.readings import Readings
+from fogbank.services.lambda_._api.signing import Signing
 from fogbank.services.lambda_._api.trials import Trials
 from fogbank.services.lambda_._api.urls import Urls
 from fogbank.services.lambda_._api.visits import Visits
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fogbank.services.kit import Kit
 
 
-class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Trials, Provisioning, Readings):
+class Lambda(Layers, Aliases, Permissions, Mappings, Urls, Visits, Trials, Provisioning, Managing, Signing):
     """Functions, their versions and aliases, invocation, layers, policies and event source mappings."""
 
     def __init__(self, kit: Kit) -> None:

@@ -7,10 +7,13 @@ LambdaError                          every one carries `Type`: `User`, or `Servi
 ├── RequestTooLargeError             a payload past the quota
 ├── ResourceNotFoundError
 │   ├── FunctionNotFoundError
+│   ├── CodeSigningConfigNotFoundError
 │   └── ProvisionedConcurrencyConfigNotFoundError
 ├── ResourceConflictError            it exists already, or is in use
 ├── PreconditionFailedError          the revision is not the latest
 ├── PolicyLengthExceededError
+├── CodeVerificationFailedError      not signed as it must be
+├── RecursiveInvocationError         part of a loop
 ├── SnapStartError                   an after-restore hook failed
 ├── SnapStartTimeoutError            a restore took too long
 ├── SnapStartNotReadyError           the snapshot has not been taken yet
@@ -154,6 +157,42 @@ class SnapStartNotReadyError(LambdaError):
     def __init__(self) -> None:
         super().__init__(
             "Lambda is initializing your function. You can invoke the function when the function state becomes Active."
+        )
+
+
+class CodeSigningConfigNotFoundError(ResourceNotFoundError):
+    """There is no such code signing configuration."""
+
+    code = "CodeSigningConfigNotFoundException"
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(
+            "The code signing configuration cannot be found. Check that the provided configuration is not deleted: "
+            f"{arn}."
+        )
+
+
+class CodeVerificationFailedError(LambdaError):
+    """The code is not signed as the function's configuration demands; no code is, here."""
+
+    code = "CodeVerificationFailedException"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Lambda cannot deploy the function. The function or layer might be signed using a signature that the "
+            "client is not configured to accept. Check the provided signature for the function's code."
+        )
+
+
+class RecursiveInvocationError(LambdaError):
+    """The event is part of a loop: its function has handled what it came of too often."""
+
+    code = "RecursiveInvocationException"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services "
+            "resources and stopped your function's invocation."
         )
 
 

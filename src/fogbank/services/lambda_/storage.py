@@ -18,6 +18,10 @@ from fogbank.storage import Row, Tx
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 
+_OF_FUNCTIONS = (
+    "functions", "versions", "aliases", "policies", "async_settings", "urls", "provisioned", "signed", "runtime_updates",
+)  # fmt: skip
+"""Tables whose rows go with their function."""
 _KEY = "account = $1 AND region = $2 AND name = $3"
 _VERSION = "name, number, config, digest, size, revision, modified, generation"
 FIND_FUNCTION = f"SELECT created, last_version, reserved, tags, recursion FROM lambda_functions WHERE {_KEY}"  # noqa: S608
@@ -218,7 +222,7 @@ async def put_function(tx: Tx, function: Function) -> None:
 
 async def delete_function(tx: Tx, ref: FunctionRef) -> None:
     """Remove a function with all that belongs to it; mappings stay, as on AWS."""
-    for table in ("functions", "versions", "aliases", "policies", "async_settings", "urls", "provisioned"):
+    for table in _OF_FUNCTIONS:
         await tx.execute(f"DELETE FROM lambda_{table} WHERE {_KEY}", *_key(ref))  # noqa: S608
 
 

@@ -21,6 +21,8 @@ from fogbank.services.lambda_._api.base import (
     need_version,
     next_marker,
 )
+from fogbank.services.lambda_._api.signing import need_config
+from fogbank.services.lambda_._deployment import storage as signing
 from fogbank.services.lambda_._layers import layer_settings
 from fogbank.services.lambda_._names import (
     LATEST,
@@ -95,6 +97,10 @@ class Functions(LambdaBase):
         async def body(tx: Tx) -> Version:
             if await rows.find_function(tx, ref) is not None:
                 raise ResourceConflictError(f"Function already exist: {ref.name}")
+            if given.get("CodeSigningConfigArn"):
+                signing_config = await need_config(tx, given["CodeSigningConfigArn"])
+                signing_config.check()
+                await signing.sign(tx, ref, signing_config)
             kept = _rules.merge(config, await layer_settings(tx, call.scope, given.get("Layers")))
             latest = Version(ref, 0, kept, code, ids.uuid(), now, ids.uuid())
             await rows.put_version(tx, latest)
@@ -187,7 +193,7 @@ class Functions(LambdaBase):
         if given.get("PublishTo"):
             raise NotImplementedByFogbank("Fogbank does not implement the PublishTo of a function yet")
         ref = parse_unqualified(call.scope, request["FunctionName"])
-        await self.kit.storage.read(lambda tx: need_function(tx, ref))
+        await self.kit.storage.read(lambda tx: _may_deploy(tx, ref))
         if given.get("ImageUri"):
             raise InvalidParameterValueError(
                 "Please don't provide ImageUri when updating a function with packageType Zip."
@@ -387,6 +393,14 @@ class Functions(LambdaBase):
             self._concurrency.changed(tx, ref.scope)
             self._provisioner.changed(tx, ref)
         return [version]
+
+
+async def _may_deploy(tx: Tx, ref: FunctionRef) -> None:
+    """The function must be there, and take code that is not signed."""
+    await need_function(tx, ref)
+    config = await signing.of_function(tx, ref)
+    if config is not None:
+        config.check()
 
 
 async def _both(tx: Tx, ref: FunctionRef) -> tuple[Function, Version]:
