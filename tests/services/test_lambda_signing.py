@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.services import stacks
 from tests.services.lambda_code import RUNTIME, create, package
 
 Aws = Callable[..., Any]
@@ -28,6 +29,10 @@ def test_configurations_are_made_changed_listed_and_removed(lam: Any) -> None:
     changed = lam.update_code_signing_config(CodeSigningConfigArn=arn, CodeSigningPolicies=ENFORCE)
     assert changed["CodeSigningConfig"]["CodeSigningPolicies"] == ENFORCE
     assert changed["CodeSigningConfig"]["AllowedPublishers"] == PUBLISHERS
+    lam.tag_resource(Resource=arn, Tags={"a": "b"})
+    assert lam.list_tags(Resource=arn)["Tags"] == {"a": "b"}
+    lam.untag_resource(Resource=arn, TagKeys=["a"])
+    assert lam.list_tags(Resource=arn)["Tags"] == {}
     lam.create_code_signing_config(AllowedPublishers=PUBLISHERS)
     pages = lam.get_paginator("list_code_signing_configs").paginate(PaginationConfig={"PageSize": 1})
     assert len([config for page in pages for config in page["CodeSigningConfigs"]]) == 2
@@ -86,3 +91,37 @@ def test_runtimes_are_updated_automatically_or_stay_at_the_one_there_is(lam: Any
             lam.put_runtime_management_config(FunctionName="f", **more)
     with pytest.raises(lam.exceptions.ResourceNotFoundException):
         lam.get_runtime_management_config(FunctionName="f", Qualifier="7")
+
+
+def test_a_template_makes_a_configuration_for_its_functions(aws: Aws, lam: Any) -> None:
+    template = """
+Resources:
+  C:
+    Type: AWS::Lambda::CodeSigningConfig
+    Properties:
+      AllowedPublishers: {SigningProfileVersionArns: ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/v1"]}
+      CodeSigningPolicies: {UntrustedArtifactOnDeployment: Warn}
+      Tags: [{Key: a, Value: b}]
+  F:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: f
+      Role: arn:aws:iam::000000000000:role/r
+      Runtime: python3.13
+      Handler: index.handler
+      Code: {ZipFile: "handler = print"}
+      CodeSigningConfigArn: !Ref C
+      RecursiveLoop: Allow
+      RuntimeManagementConfig: {UpdateRuntimeOn: FunctionUpdate}
+Outputs: {C: {Value: !GetAtt C.CodeSigningConfigArn}}
+"""
+    client = aws("cloudformation")
+    stack = stacks.create(client, "s", template)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stacks.reasons(client, "s")
+    arn = stack["Outputs"][0]["OutputValue"]
+    assert lam.get_function_code_signing_config(FunctionName="f")["CodeSigningConfigArn"] == arn
+    assert lam.get_function_recursion_config(FunctionName="f")["RecursiveLoop"] == "Allow"
+    assert lam.get_runtime_management_config(FunctionName="f")["UpdateRuntimeOn"] == "FunctionUpdate"
+    stack = stacks.update(client, "s", template.replace("Value: b", "Value: c"))
+    assert stack["StackStatus"] == "UPDATE_COMPLETE", stacks.reasons(client, "s")
+    assert lam.list_tags(Resource=arn)["Tags"]["a"] == "c"

@@ -19,7 +19,8 @@ _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 
 _OF_FUNCTIONS = (
-    "functions", "versions", "aliases", "policies", "async_settings", "urls", "provisioned", "signed", "runtime_updates",
+    "functions", "versions", "aliases", "policies", "async_settings", "urls", "provisioned", "signed",
+    "runtime_updates",
 )  # fmt: skip
 """Tables whose rows go with their function."""
 _KEY = "account = $1 AND region = $2 AND name = $3"

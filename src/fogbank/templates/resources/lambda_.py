@@ -521,7 +521,42 @@ class Url(ResourceType):
         await work.call("DeleteFunctionUrlConfig", self._key(work))
 
 
+class CodeSigningConfig(ResourceType):
+    """A code signing configuration; `Ref` gives its ARN."""
+
+    type = "AWS::Lambda::CodeSigningConfig"
+    service = "lambda"
+    attributes = ("CodeSigningConfigArn", "CodeSigningConfigId")
+
+    async def make(self, work: Work) -> Standing:
+        request = {**self._settings(work), "Tags": work.tags() or None}
+        return self._standing(await work.call("CreateCodeSigningConfig", request))
+
+    async def update(self, work: Work) -> Standing:
+        arn = work.physical_id
+        tags, removed = work.tag_changes()
+        if tags:
+            await work.call("TagResource", {"Resource": arn, "Tags": tags})
+        if removed:
+            await work.call("UntagResource", {"Resource": arn, "TagKeys": removed})
+        request = {"CodeSigningConfigArn": arn, **self._settings(work)}
+        return self._standing(await work.call("UpdateCodeSigningConfig", request))
+
+    @staticmethod
+    def _settings(work: Work) -> dict[str, Any]:
+        return work.take("Description", "AllowedPublishers", "CodeSigningPolicies")
+
+    @staticmethod
+    def _standing(reply: Reply) -> Standing:
+        made = reply["CodeSigningConfig"]
+        names = ("CodeSigningConfigArn", "CodeSigningConfigId")
+        return Standing(made["CodeSigningConfigArn"], {name: made[name] for name in names})
+
+    async def remove(self, work: Work) -> None:
+        await work.call("DeleteCodeSigningConfig", {"CodeSigningConfigArn": work.physical_id})
+
+
 TYPES = (
     Function, Version, Alias, Permission, EventSourceMapping, EventInvokeConfig, LayerVersion, LayerVersionPermission,
-    Url,
+    Url, CodeSigningConfig,
 )  # fmt: skip

@@ -67,7 +67,6 @@ def test_runtimes_that_come_later(runtime: str) -> None:
     "change",
     [
         {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}},
-        {"CodeSigningConfigArn": "arn"},
         {"DurableConfig": {"ExecutionTimeout": 1}},
         {"PublishTo": "LATEST_PUBLISHED"},
         {"PackageType": "Image"},

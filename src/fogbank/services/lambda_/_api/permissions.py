@@ -12,6 +12,8 @@ from fogbank.core.errors import ValidationError
 from fogbank.services.lambda_ import _archive, _policy, _rules
 from fogbank.services.lambda_ import storage as rows
 from fogbank.services.lambda_._api.base import LambdaBase, check_revision, need_function, need_resource, touch
+from fogbank.services.lambda_._deployment import storage as deployment
+from fogbank.services.lambda_._deployment.model import SigningConfig, signing_place
 from fogbank.services.lambda_._names import LATEST, FunctionRef, parse_function, parse_unqualified
 from fogbank.services.lambda_._warm import storage as warm_rows
 from fogbank.services.lambda_.errors import (
@@ -133,6 +135,8 @@ class Permissions(LambdaBase):
         async def body(tx: Tx) -> Mapping[str, str]:
             if uuid := _mapping_uuid(arn):
                 return (await self._need_mapping(tx, call, uuid)).tags
+            if _SIGNING in arn:
+                return (await _need_signing(tx, arn)).tags
             return (await need_function(tx, _tagged(call, arn))).tags
 
         return {"Tags": dict(await self.kit.storage.read(body))}
@@ -142,6 +146,10 @@ class Permissions(LambdaBase):
             if uuid := _mapping_uuid(arn):
                 mapping = await self._need_mapping(tx, call, uuid)
                 await rows.put_mapping(tx, replace(mapping, tags=change(mapping.tags)))
+                return
+            if _SIGNING in arn:
+                config = await _need_signing(tx, arn)
+                await deployment.put(tx, replace(config, tags=change(config.tags)))
                 return
             function = await need_function(tx, _tagged(call, arn))
             await rows.put_function(tx, replace(function, tags=change(function.tags)))
@@ -220,6 +228,16 @@ class Permissions(LambdaBase):
             },
             "AccountUsage": {"TotalCodeSize": size, "FunctionCount": functions},
         }
+
+
+_SIGNING = ":code-signing-config:"
+
+
+async def _need_signing(tx: Tx, arn: str) -> SigningConfig:
+    config = await deployment.find(tx, *signing_place(arn))
+    if config is None:
+        raise ResourceNotFoundError("The resource you requested does not exist.")
+    return config
 
 
 def _mapping_uuid(arn: str) -> str:
