@@ -15,6 +15,7 @@ from fogbank.services.sqs import Sqs
 from fogbank.services.ssm import Ssm
 from fogbank.services.states import States
 from fogbank.services.sts import Sts
+from fogbank.services.xray import XRay
 
 _CLASSES: tuple[type[Service], ...] = (
     CloudWatch,
@@ -27,6 +28,7 @@ _CLASSES: tuple[type[Service], ...] = (
     DynamoDbStreams,
     Events,
     Scheduler,
+    XRay,
     Lambda,
     States,
     CloudFormation,

@@ -87,6 +87,8 @@ class Config:
     """Spans a second that are written down; of more, whole traces are left out, never those that failed."""
     isolation: Isolation = Isolation.PROCESS
     egress: Egress = Egress.ON
+    xray_port: int = 2000
+    """The UDP port of X-Ray's daemon, on loopback; if it is taken, or 0, a free one."""
     log_level: str = "warning"
     """What the server logs on standard error: debug, info, warning or error."""
     fault: str = ""
@@ -97,6 +99,8 @@ class Config:
             raise ConfigError(f"account: expected 12 digits, got {self.account!r}")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
+        if not 0 <= self.xray_port <= 65535:
+            raise ConfigError(f"xray_port: expected 0 to 65535, got {self.xray_port}")
         if self.log_level not in LOG_LEVELS:
             raise ConfigError(f"log_level: expected one of {', '.join(LOG_LEVELS)}, got {self.log_level!r}")
         for name in ("max_body", "max_headers", "request_timeout", "max_connections", "max_environments", *_TELEMETRY):

@@ -81,6 +81,8 @@ class Maker(Actor):
         self._ids = ids
         self._init_timeout = init_timeout
         self._folder = (config.data / "runtime").absolute()
+        self.xray_address = "127.0.0.1:2000"
+        """Where functions send X-Ray's segments: host and port."""
         self._parents: dict[Path, PreparedParent] = {}
         self._preparing: dict[Path, asyncio.Task[PreparedParent]] = {}
         self._snapshots = Snapshots(self, self.spawn)
@@ -188,6 +190,7 @@ class Maker(Actor):
             api=environment.listener.address,
             endpoint=self.config.endpoint,
             name=environment.id,
+            xray=self.xray_address,
         )
         environ = variables(version, place, choice, credentials, environment.how)
         order = order_for(environment.id, version, choice, place, environ, quarters, snapshot=snapshot)

@@ -37,7 +37,7 @@ class Recorder:
         sampled = version.traced if outer.sampled is None else outer.sampled
         inner = Trace(outer.root, self._ids.hex(16), sampled, lineage=outer.lineage)
         if self._telemetry.on:
-            self._telemetry.begun(inner.parent, outer.parent, f"lambda/{version.name}")
+            self._telemetry.begun(inner.root, inner.parent, outer.parent, f"lambda/{version.name}")
         return replace(event, trace=inner.header), inner, outer.parent
 
     def ended(

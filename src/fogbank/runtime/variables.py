@@ -51,6 +51,7 @@ class Place:
     api: str
     endpoint: str
     name: str = ""
+    xray: str = "127.0.0.1:2000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,11 @@ def variables(
         "HOME": place.temporary,
         "AWS_ENDPOINT_URL": place.endpoint,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
-        "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
-        "_AWS_XRAY_DAEMON_PORT": "2000",
+        "AWS_XRAY_DAEMON_ADDRESS": place.xray,
+        "_AWS_XRAY_DAEMON_ADDRESS": place.xray.rpartition(":")[0],
+        "_AWS_XRAY_DAEMON_PORT": place.xray.rpartition(":")[2],
+        "OTEL_EXPORTER_OTLP_ENDPOINT": place.endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     }
     if choice.interpreter is not None and choice.interpreter.language == "python":
         found["PYTHONPATH"] = place.runtime

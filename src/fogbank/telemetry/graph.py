@@ -1,6 +1,7 @@
 """The service graph: who asked what of whom, how often, with what success, how quickly.
 
-It is counted from every span, before sampling, and written down by the minute. A node is a resource of a service
+It is counted from every span that is made and written down by the minute; under pressure, when not every request gets a
+span, each stands for those beside it. A node is a resource of a service
 (`sqs/orders`, `lambda/take-order`); what asks from outside is `client`. An edge's work is counted where it is done: an
 invocation for a function, an execution for a state machine, an API request for anything else. What lies between (a
 delivery, a wait, a state) is looked through.
@@ -87,12 +88,12 @@ class Edge:
     seconds: float = 0.0
     histogram: Histogram = field(default_factory=dict)
 
-    def add(self, status: Status, duration: float) -> None:
-        """Count one."""
-        self.calls += 1
-        self.seconds += duration
+    def add(self, status: Status, duration: float, count: int = 1) -> None:
+        """Count one, or so many of the same."""
+        self.calls += count
+        self.seconds += duration * count
         bucket = bucket_of(duration)
-        self.histogram[bucket] = self.histogram.get(bucket, 0) + 1
+        self.histogram[bucket] = self.histogram.get(bucket, 0) + count
         if status is Status.ERROR:
             self.errors += 1
         elif status is Status.THROTTLE:
@@ -117,11 +118,13 @@ class Edge:
 class _Pending(NamedTuple):
     """Work whose cause has not been seen yet."""
 
+    trace: str
     parent: str
     target: str
     minute: int
     status: Status
     duration: float
+    count: int
 
 
 def place_of(span: Span) -> Place:
@@ -160,6 +163,8 @@ class Graph:
         self._clock = clock
         self._run = run
         self._places: dict[str, Place] = {}
+        self._running: dict[str, str] = {}
+        """By trace: the function or execution that began last."""
         self._pending: deque[_Pending] = deque()
         self._edges: dict[tuple[int, str, str], Edge] = {}
         self._changed: set[tuple[int, str, str]] = set()
@@ -169,9 +174,13 @@ class Graph:
         telemetry.on_reset(self._forget)
         telemetry.on_prune(self._prune)
 
-    def begun(self, span: str, parent: str, node: str) -> None:
+    def begun(self, trace: str, span: str, parent: str, node: str) -> None:
         """A long span has begun: what it causes will be seen before its end is."""
         self._places[span] = Place(parent, node)
+        if node:
+            self._running[trace] = node
+            if len(self._running) > _REMEMBERED:
+                del self._running[next(iter(self._running))]
 
     def take(self, spans: Sequence[Span]) -> None:
         """Count what is work."""
@@ -180,7 +189,7 @@ class Graph:
             places[span.id] = place_of(span)
         waiting, self._pending = self._pending, deque()
         for pending in waiting:  # its cause had until now to be seen
-            self._count(pending, self._source(pending.parent, pending.target) or CLIENT)
+            self._settle(pending)
         for span in spans:
             if is_work(span):
                 target = f"{span.service}/{name_of(span.service, span.resource)}" if span.resource else span.service
@@ -189,12 +198,24 @@ class Graph:
             del places[next(iter(places))]
 
     def _work(self, span: Span, target: str) -> None:
-        pending = _Pending(span.parent, target, int(span.end // 60), span.status, span.end - span.start)
+        count = round(self._telemetry.weight) if span.kind is Kind.API and not span.status else 1
+        pending = _Pending(
+            span.trace, span.parent, target, int(span.end // 60), span.status, span.end - span.start, count
+        )
         source = self._source(span.parent, target) if span.parent else CLIENT
         if source is None and len(self._pending) < _MAX_PENDING:
             self._pending.append(pending)
         else:
             self._count(pending, source or CLIENT)
+
+    def _settle(self, pending: _Pending) -> None:
+        """Count work whose cause had time to be seen.
+
+        One that nobody knows is the running function's, if there is one: a span of its own that it has not told of
+        yet. Else it is a client's.
+        """
+        source = self._source(pending.parent, pending.target) or self._running.get(pending.trace, CLIENT)
+        self._count(pending, CLIENT if source == pending.target else source)
 
     def _source(self, parent: str, target: str) -> str | None:
         """The node that caused something, going up from its parent; `None` if that is not known (yet)."""
@@ -214,7 +235,7 @@ class Graph:
         edge = self._edges.get(key)
         if edge is None:
             edge = self._edges[key] = Edge(source, pending.target)
-        edge.add(pending.status, pending.duration)
+        edge.add(pending.status, pending.duration, pending.count)
         self._changed.add(key)
 
     # -- its rows -----------------------------------------------------------------------------------------------
@@ -234,6 +255,7 @@ class Graph:
 
     def _forget(self) -> None:
         self._places.clear()
+        self._running.clear()
         self._pending.clear()
         self._edges.clear()
         self._changed.clear()

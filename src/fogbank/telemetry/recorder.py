@@ -60,6 +60,11 @@ class Sampler:
         share = self._share
         return share == _HASHES or int(trace[-4:], 16) < share
 
+    @property
+    def weight(self) -> float:
+        """How many spans each stands for that `wants` decided on."""
+        return _HASHES / max(self._share, 1)
+
     def relax(self) -> None:
         """Want every trace again: there is no pressure any more."""
         self._share = _HASHES

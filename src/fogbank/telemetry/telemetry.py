@@ -66,8 +66,8 @@ class Telemetry(Actor):
         self._pruned_at = self._flushed_at
         self.measures: dict[tuple[str, str], Measure] = {}
         """What the span of an API request gets as attributes, by service and operation."""
-        self.begun: Callable[[str, str, str], None] = _unheard
-        """Is told of long spans when they begin: id, parent, node (`lambda/orders`)."""
+        self.begun: Callable[[str, str, str, str], None] = _unheard
+        """Is told of long spans when they begin: trace, id, parent, node (`lambda/orders`)."""
         self._observers: list[Observer] = []
         self._after_flush: list[Callable[[], Awaitable[None]]] = []
         self._after_reset: list[Callable[[], None]] = []
@@ -95,6 +95,17 @@ class Telemetry(Actor):
             return False
         self._sampler.relax()
         return True
+
+    @property
+    def weight(self) -> float:
+        """How many requests the span of one that did not fail stands for: more than 1 under pressure only."""
+        return self._sampler.weight
+
+    async def keep(self, spans: Sequence[Span]) -> None:
+        """Take spans that a client reported: they are written down when this returns, and never left out."""
+        for observer in self._observers:
+            observer(spans)
+        await self.transact(partial(rows.insert, spans=spans))
 
     @property
     def dropped(self) -> int:
@@ -218,14 +229,13 @@ class Telemetry(Actor):
     # -- life ---------------------------------------------------------------------------------------------------
 
     async def on_stop(self) -> None:
-        if not self.on:
-            return
         self._hand_on()
         task = self._writing
         if task is not None and not task.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await self._write()
+        if self.on:
+            await self._write()
         if self._storage is not None:
             await self._storage.close()
             self._storage = None
@@ -242,7 +252,7 @@ class Telemetry(Actor):
             callback()
 
 
-def _unheard(span: str, parent: str, node: str) -> None:
+def _unheard(trace: str, span: str, parent: str, node: str) -> None:
     """Nobody wants to know of beginnings."""
 
 

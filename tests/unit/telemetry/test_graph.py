@@ -86,7 +86,7 @@ async def test_what_a_running_function_does_is_put_under_it(
     graph: Graph, telemetry: Telemetry, clock: VirtualClock
 ) -> None:
     """Its own span comes at its end; that it began was told."""
-    telemetry.begun("run", "", "lambda/take")
+    telemetry.begun(ROOT, "run", "", "lambda/take")
     telemetry.record(span(clock, "item", "run", ITEM))
     assert await shown(graph, clock) == {("lambda/take", "dynamodb/orders"): (1, 0)}
 

@@ -55,7 +55,7 @@ class Recorder:
         self._recalling = False
         if self._telemetry.on:
             machine = record.machine.rpartition(":")[2]
-            self._telemetry.begun(span_id(record.seed, 0), trace.parent, f"stepfunctions/{machine}")
+            self._telemetry.begun(trace.root, span_id(record.seed, 0), trace.parent, f"stepfunctions/{machine}")
 
     def follow(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Take events that are safe."""
@@ -77,7 +77,7 @@ class Recorder:
                 self._before[number] = number
                 if self._telemetry.on:
                     seed = self._record.seed
-                    self._telemetry.begun(span_id(seed, number), span_id(seed, 0), "")
+                    self._telemetry.begun(self._trace.root, span_id(seed, number), span_id(seed, 0), "")
                 if len(self._open) > _MAX_OPEN:
                     self._open.clear()
                 continue
