@@ -142,7 +142,7 @@ def test_groups(xray: Any) -> None:
         lambda: xray.create_group(GroupName="bad", FilterExpression="sideways"),
         lambda: xray.update_group(GroupName="gone", FilterExpression="ok"),
         lambda: xray.delete_group(GroupName="Default"),
-        lambda: xray.get_group(),
+        xray.get_group,
     ):
         assert refused(call) == "InvalidRequestException"
     insights = {"InsightsEnabled": True}

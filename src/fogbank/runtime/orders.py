@@ -41,7 +41,15 @@ class Quarters:
         return address if self.ports is None else f"127.0.0.1:{RUNTIME_PORT}"
 
     def place(
-        self, version: FunctionVersion, temporary: Path, *, log_stream: str, api: str, endpoint: str, name: str
+        self,
+        version: FunctionVersion,
+        temporary: Path,
+        *,
+        log_stream: str,
+        api: str,
+        endpoint: str,
+        name: str,
+        xray: str,
     ) -> Place:
         """Where an environment finds itself; `api` is the address of a Runtime API on the machine's network."""
         if self.sandboxed:
@@ -54,6 +62,7 @@ class Quarters:
                 api=self.api(api),
                 endpoint=endpoint if self.ports is None else f"http://127.0.0.1:{endpoint.rpartition(':')[2]}",
                 name=name,
+                xray=xray,
             )
         return Place(
             task=str(version.task),
@@ -64,6 +73,7 @@ class Quarters:
             api=api,
             endpoint=endpoint,
             name=name,
+            xray=xray,
         )
 
 

@@ -124,7 +124,7 @@ class _Pending(NamedTuple):
     minute: int
     status: Status
     duration: float
-    count: int
+    weight: int
 
 
 def place_of(span: Span) -> Place:
@@ -235,7 +235,7 @@ class Graph:
         edge = self._edges.get(key)
         if edge is None:
             edge = self._edges[key] = Edge(source, pending.target)
-        edge.add(pending.status, pending.duration, pending.count)
+        edge.add(pending.status, pending.duration, pending.weight)
         self._changed.add(key)
 
     # -- its rows -----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fogbank.telemetry.model import Kind, Span
+from fogbank.telemetry.model import Kind, Span, Status
 
 MAX_BUFFER = 4_000
 """Spans in memory before they are handed on at once."""
@@ -16,8 +16,11 @@ _SHORTEST = 0.05
 
 
 def is_routine(span: Span) -> bool:
-    """Whether a span without a parent is a poller's own call, which is no part of anything that a user began."""
-    return span.kind is Kind.API and "caller" in span.attributes
+    """Whether a span without a parent is a service's own call, which is no part of anything that a user began.
+
+    A poller looks for messages, Lambda writes logs; even what is refused (a group is there already) is routine.
+    """
+    return span.kind is Kind.API and "caller" in span.attributes and span.status is not Status.FAULT
 
 
 class Sampler:
@@ -41,7 +44,7 @@ class Sampler:
         """What is to be written of a batch that gathered in `elapsed` seconds since the one before."""
         self._credit = min(self.rate, self._credit + self.rate * elapsed)
         self._adjust(len(spans), elapsed)
-        spans = [span for span in spans if span.parent or span.status or not is_routine(span)]
+        spans = [span for span in spans if span.parent or not is_routine(span)]
         for span in spans:
             if span.status:
                 self._remember(span.trace)

@@ -15,6 +15,7 @@ from fogbank.core.errors import ApiError
 from fogbank.core.lifecycle import Actor
 from fogbank.core.scope import Scope
 from fogbank.runtime import FunctionVersion, LogLine
+from fogbank.services.lambda_._names import PRINCIPAL
 
 _log = logging.getLogger("fogbank.lambda.logs")
 MAX_STREAM = 1024 * 1024
@@ -130,12 +131,12 @@ class LogBuffer(Actor):
             events = [{"timestamp": line.time, "message": f"{line.text}\n"} for line in batch]
             request = {"logGroupName": group, "logStreamName": stream, "logEvents": events}
             try:
-                await self._cloud.call(scope, "logs", "PutLogEvents", request)
+                await self._cloud.call(scope, "logs", "PutLogEvents", request, principal=PRINCIPAL)
             except ApiError as error:
                 if error.code != "ResourceNotFoundException":
                     raise
                 await self._create(place)  # somebody deleted the group or the stream
-                await self._cloud.call(scope, "logs", "PutLogEvents", request)
+                await self._cloud.call(scope, "logs", "PutLogEvents", request, principal=PRINCIPAL)
 
     async def _create(self, place: Place) -> None:
         scope, group, stream = place
@@ -145,7 +146,7 @@ class LogBuffer(Actor):
         )
         for operation, request in wanted:
             try:
-                await self._cloud.call(scope, "logs", operation, request)
+                await self._cloud.call(scope, "logs", operation, request, principal=PRINCIPAL)
             except ApiError as error:
                 if error.code != "ResourceAlreadyExistsException":
                     raise

@@ -9,9 +9,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fogbank.core.call import Principal
 from fogbank.core.scope import Scope
 from fogbank.services.lambda_.errors import InvalidParameterValueError, ResourceNotFoundError
 
+PRINCIPAL = Principal(service="lambda.amazonaws.com")
+"""As whom Lambda calls other services on its own."""
 LATEST = "$LATEST"
 MAX_NAME = 64
 _FORM = re.compile(

@@ -7,7 +7,6 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from fogbank.core.arn import Arn
-from fogbank.core.call import Principal
 from fogbank.core.errors import ApiError
 from fogbank.core.lifecycle import Actor
 from fogbank.services.lambda_._recording import Recorder
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from fogbank.services.lambda_.storage import SourceMapping
 
 _log = logging.getLogger("fogbank.lambda.pollers")
-PRINCIPAL = Principal(service="lambda.amazonaws.com")
 _FIRST_BACKOFF = 1.0
 _LONGEST_BACKOFF = 30.0
 

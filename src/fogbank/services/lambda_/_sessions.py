@@ -16,6 +16,7 @@ from fogbank.core.ids import Ids
 from fogbank.core.scope import Scope
 from fogbank.runtime import Credentials as FunctionKeys
 from fogbank.runtime import FunctionVersion
+from fogbank.services.lambda_._names import PRINCIPAL
 
 LIFETIME = 12 * 3600.0
 """Seconds that a session's keys are good for; an environment that is older has gone long since."""
@@ -52,7 +53,7 @@ class Sessions:
     async def _role_id(self, scope: Scope, role: str) -> str:
         """The role's own id; one like it for a role that has been deleted since, as its functions go on on Lambda."""
         try:
-            reply = await self._cloud.call(scope, "iam", "GetRole", {"RoleName": role})
+            reply = await self._cloud.call(scope, "iam", "GetRole", {"RoleName": role}, principal=PRINCIPAL)
         except ApiError:
             return f"AROA{self._ids.code(17)}"
         found: str = reply["Role"]["RoleId"]

@@ -22,7 +22,8 @@ from fogbank.delivery import Message, RetryPolicy
 from fogbank.runtime import Event
 from fogbank.services.lambda_ import _stream_events as events
 from fogbank.services.lambda_ import storage as rows
-from fogbank.services.lambda_._polling import PRINCIPAL, SourcePoller
+from fogbank.services.lambda_._names import PRINCIPAL
+from fogbank.services.lambda_._polling import SourcePoller
 from fogbank.services.lambda_._stream_rules import LATEST, table_arn
 from fogbank.services.lambda_.errors import TooManyRequestsError
 from fogbank.services.lambda_.storage import Checkpoint, SourceMapping

@@ -26,7 +26,8 @@ from fogbank.core.patterns import compile_pattern
 from fogbank.core.trace import Trace
 from fogbank.runtime import Event, Outcome
 from fogbank.services.lambda_ import _sqs_events
-from fogbank.services.lambda_._polling import PRINCIPAL, SourcePoller
+from fogbank.services.lambda_._names import PRINCIPAL
+from fogbank.services.lambda_._polling import SourcePoller
 from fogbank.services.lambda_._sqs_events import Received
 from fogbank.services.lambda_._stream_poller import StreamPoller
 from fogbank.services.lambda_.errors import LambdaError, SnapStartNotReadyError, TooManyRequestsError

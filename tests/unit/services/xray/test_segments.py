@@ -116,6 +116,7 @@ def test_own_spans_are_segments_and_what_lies_within_them_subsegments() -> None:
         span("d" * 16, "c" * 16, Kind.INVOCATION, "lambda", "take", status=Status.FAULT, error="Boom", start=1.06),
         span("f" * 16, "d" * 16, Kind.PHASE, "lambda", "take", name="init", start=1.07),
         *spans_of(sent, Scope()),
+        *spans_of({**sent, "id": "9" * 16, "parent_id": "e" * 16, "name": "## pay", "start_time": 1.2}, Scope()),
     ]
     documents = documents_of(spans)
     assert [(d["name"], d.get("parent_id"), d["origin"]) for d in documents] == [
@@ -125,11 +126,12 @@ def test_own_spans_are_segments_and_what_lies_within_them_subsegments() -> None:
     ]
     assert [s["name"] for s in documents[0]["subsegments"]] == ["placed"]
     assert [s["name"] for s in documents[2]["subsegments"]] == ["Initialization", "## handler"]
+    assert [s["name"] for s in documents[2]["subsegments"][1]["subsegments"]] == ["## pay"]
     assert documents[2]["fault"]
     subject = subject_of(documents)
     edges = {(edge.source.name, edge.target.name) for edge in subject.edges}
     assert edges == {("default", "default"), ("default", "orders"), ("orders", "take")}
-    assert subject.annotation("order") == ["7"]
+    assert subject.annotation("order") == ["7", "7"]
     services = {service["Name"]: service for service in graph_of([subject]) if service.get("Type") != "client"}
     assert services["take"]["SummaryStatistics"]["FaultStatistics"]["TotalCount"] == 1
     assert NodeId("orders", "AWS::SQS::Queue", "000000000000") in {s.id for s in subject.services}
