@@ -12,7 +12,7 @@ from tests.services.test_cli import Printed
 from fogbank.cli.app import main
 from fogbank.cli.failures import Exit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 PLANTED = """
 Resources:

@@ -71,6 +71,24 @@ def test_capacity_that_is_provisioned_is_billed_by_the_hour(server: ServerProces
     assert found["month"]["services"]["dynamodb"] == pytest.approx(15 * 730 * 0.00065)
 
 
+def test_custom_metrics_alarms_and_dashboards_are_billed_for_being_there(
+    server: ServerProcess, fogbank: Fogbank
+) -> None:
+    """12 metrics, 10 of them free: 2 × $0.30; 11 alarms: $0.10; a dashboard is free. AWS's own metrics cost nothing."""
+    cloudwatch = server.client("cloudwatch")
+    for number in range(12):
+        data = [{"MetricName": f"m{number}", "Value": 1.0}]
+        cloudwatch.put_metric_data(Namespace="Shop", MetricData=data)
+    for number in range(11):
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"a{number}", MetricName="m0", Namespace="Shop", Statistic="Sum", Period=60, EvaluationPeriods=1,
+            Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+    found = fogbank("cost", "--per-month", "1", "--json").document
+    assert found["month"]["services"]["cloudwatch"] == pytest.approx(0.60 + 0.10)
+    assert by_unit(found)["cloudwatch.requests"] == 12
+
+
 def test_one_trace_and_its_kind(server: ServerProcess, queue: str, fogbank: Fogbank) -> None:
     """A trace that the client began: two requests are one trace."""
     sqs = server.client("sqs")

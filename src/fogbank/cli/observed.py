@@ -43,12 +43,12 @@ def observe(
         logical = by_name.get(name) or by_name.get(name.removeprefix("/aws/lambda/")) or name
         unit[logical] = unit.get(logical, 0.0) + used.quantity
     hours = (report.until - report.since) / 3600
-    traces = sum(1 for trace in report.traces if any(used.unit == "events.custom" for used in trace.uses))
+    published = sum(t.uses[0].quantity for t in report.traces if t.uses and t.uses[0].unit == "events.custom")
     matches = {name: int(count) for name, count in sums.get("observed.matches", {}).items()}
     rules = [logical for logical, (kind, _) in physical.items() if kind == "AWS::Events::Rule"]
     return Evidence(
         hours=hours,
-        scale=per_month / traces if per_month and traces else 0.0,
+        scale=per_month / published if per_month and published else 0.0,
         functions=_functions(connection, physical),
         matches={rule: matches.get(rule, 0) for rule in rules} if matches or sums.get("events.custom") else {},
         events=sums.get("events.custom", {}),

@@ -24,7 +24,7 @@ _HIGH_RESOLUTION = (10, 30)
 def standing(connection: Connection) -> list[Line]:
     """Everything that is there and billed for it; dollars are filled in by whoever prices it."""
     found: list[Line] = []
-    for reader in (_tables, _backups, _functions, _triggers, _logs, _alarms, _dashboards, _archives):
+    for reader in (_tables, _backups, _functions, _triggers, _logs, _metrics, _alarms, _dashboards, _archives):
         found += _answered(reader, connection)
     return [line for line in found if line.quantity > 0]
 
@@ -114,6 +114,13 @@ def _triggers(connection: Connection) -> Iterator[Line]:
 def _logs(connection: Connection) -> Iterator[Line]:
     for group in _pages(connection.client("logs"), "describe_log_groups", "logGroups"):
         yield _line("logs.stored-gb-hours", group["arn"], group.get("storedBytes", 0) / GIGABYTE)
+
+
+def _metrics(connection: Connection) -> Iterator[Line]:
+    """Custom metrics: all but those of AWS's own services."""
+    for metric in _pages(connection.client("cloudwatch"), "list_metrics", "Metrics"):
+        if not metric["Namespace"].startswith("AWS/"):
+            yield _line("cloudwatch.metric-hours", metric["Namespace"], 1)
 
 
 def _alarms(connection: Connection) -> Iterator[Line]:

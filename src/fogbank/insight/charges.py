@@ -38,7 +38,6 @@ _INSIDE = {
     ),
     "events": "StartReplay CreateApiDestination UpdateApiDestination",
     "scheduler": "CreateSchedule UpdateSchedule",
-    "pipes": "CreatePipe StartPipe UpdatePipe",
     "logs": "StartLiveTail",
 }
 _STANDING = {

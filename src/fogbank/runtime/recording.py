@@ -63,6 +63,8 @@ class Recorder:
         }
         if outcome.init is not None:
             attributes["init"] = outcome.init
+        if event.stream is not None and event.stream.size:
+            attributes["streamed"] = event.stream.size
         if version.processors is not None:
             attributes["trial"] = True
         if version.architecture != "x86_64":

@@ -302,6 +302,13 @@ def test_a_container_is_compared_with_what_the_month_costs() -> None:
     assert finding.dollars == pytest.approx(function_ - container)
 
 
+def test_a_function_is_also_named_by_its_alias() -> None:
+    """As SAM has it with AutoPublishAlias: the rule's target is the alias."""
+    alias = {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "F"}}}
+    (finding,) = found("D02", example({"F": function(), "Live": alias, "Rule": rule({"Arn": {"Ref": "Live"}, **DLQ})}))
+    assert finding.resource == "F"
+
+
 def test_a_proof_by_chaos_is_an_error() -> None:
     """And names what differs."""
     (finding,) = found("D04", EXAMPLES["D04"][1][0])

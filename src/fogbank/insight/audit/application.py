@@ -29,6 +29,7 @@ PIPE = "AWS::Pipes::Pipe"
 LOG_GROUP = "AWS::Logs::LogGroup"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 ROLE = "AWS::IAM::Role"
+_QUALIFIED = ("AWS::Lambda::Alias", "AWS::Lambda::Version")
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 _WRITES = re.compile(
     r"(sqs:(SendMessage|\*)|sns:(Publish|\*)|events:(PutEvents|\*)|states:(StartExecution|\*)|"
@@ -98,11 +99,15 @@ class Application:
         return (resource for resource in self.resources.values() if resource.type in types)
 
     def named(self, value: Any, *types: str) -> str | None:
-        """The first resource, of one of the types, that a value names."""
+        """The first resource, of one of the types, that a value names; a function also by its alias or version."""
         for name in ids_in(value):
             resource = self.resources.get(name)
-            if resource is not None and (not types or resource.type in types):
+            if resource is None:
+                continue
+            if not types or resource.type in types:
                 return name
+            if FUNCTION in types and resource.type in _QUALIFIED:
+                return self.named(resource.properties.get("FunctionName"), FUNCTION)
         return None
 
     def ignored(self, name: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from fogbank.insight.audit.evidence import FunctionRun
 from fogbank.insight.audit.model import Finding, Rule, Severity
 from fogbank.insight.cost import MONTH_HOURS
 
-ENOUGH = 20
+ENOUGH = 10
 """Invocations that a run must have shown before its memory says anything."""
 SLOW_INIT = 1000.0
 """Milliseconds."""

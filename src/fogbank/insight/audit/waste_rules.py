@@ -34,7 +34,7 @@ def _matches_nothing(app: Application) -> Iterator[Finding]:
     rule_ = MATCHES_NOTHING
     for rule in app.all(RULE):
         pattern = rule.properties.get("EventPattern")
-        if not isinstance(pattern, dict):
+        if not isinstance(pattern, dict) or rule.properties.get("State") == "DISABLED":
             continue
         bus = app.named(rule.properties.get("EventBusName"), BUS)
         sources = pattern.get("source")
