@@ -73,7 +73,7 @@ def command(
     unknown = [name for name in only if name not in {rule.id for rule in RULES}]
     if unknown:
         raise click.UsageError(f"there is no rule {unknown[0]}; there are {', '.join(rule.id for rule in RULES)}")
-    connection, output = connected(context)
+    connection, output = connected(context, billed=False)
     source, name = _source(connection, template, stack)
     run = _run(connection, output, name, no_run=no_run, per_month=per_month, chaos=chaos)
     application = Application.of(source.template, source.code, run)

@@ -26,6 +26,7 @@ from botocore.parsers import ResponseParserError
 from fogbank.cli.failures import Exit, Failure
 from fogbank.cli.options import LocalCommand, Options, server_options
 from fogbank.cli.output import Output
+from fogbank.telemetry.usage import UNBILLED
 
 _NOT_FOUND = ("NotFound", "DoesNotExist", "NonExistentQueue")
 _INVALID = ("Validation", "InvalidParameter", "InvalidRequest", "InvalidEventPattern")
@@ -34,7 +35,9 @@ _INVALID = ("Validation", "InvalidParameter", "InvalidRequest", "InvalidEventPat
 class Connection:
     """The server at one endpoint: clients are made when they are first asked for. Nothing is sent twice."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, billed: bool = True) -> None:
+        """`billed`: whether its requests are on the bill of `fogbank cost`; those that only look are not."""
+        self.billed = billed
         self.endpoint = options.address
         self.region = options.region_name
         self._session = _session(*options.keys, self.region)
@@ -49,7 +52,10 @@ class Connection:
                 read_timeout=910,
             )
             make: Any = self._session.client  # its overloads know each service by name, and we have any
-            self._clients[service] = make(service, endpoint_url=self.endpoint, config=config)
+            client = make(service, endpoint_url=self.endpoint, config=config)
+            if not self.billed:
+                client.meta.events.register("before-send", _unbilled)
+            self._clients[service] = client
         return self._clients[service]
 
     def health(self, *, timeout: float = 2.0) -> dict[str, Any] | None:
@@ -90,6 +96,10 @@ class Connection:
         return found
 
 
+def _unbilled(request: Any, **_: Any) -> None:
+    request.headers["X-Amzn-Trace-Id"] = f"Root={UNBILLED}"
+
+
 @functools.lru_cache(maxsize=8)
 def _session(access_key: str, secret_key: str, region: str) -> boto3.Session:
     """A session keeps the service models that it has read."""
@@ -108,10 +118,10 @@ class ServerCommand(LocalCommand):
             return super().invoke(ctx)
 
 
-def connected(context: click.Context) -> tuple[Connection, Output]:
+def connected(context: click.Context, *, billed: bool = True) -> tuple[Connection, Output]:
     """What a command begins with."""
     options = context.ensure_object(Options)
-    return Connection(options), Output(json=options.json)
+    return Connection(options, billed=billed), Output(json=options.json)
 
 
 @contextmanager

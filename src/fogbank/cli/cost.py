@@ -67,7 +67,7 @@ def command(
     A run is priced without free tiers: what it would have added to a bill. A month is priced as AWS does it, with
     free tiers, tiers, and what is billed for being there.
     """
-    connection, output = connected(context)
+    connection, output = connected(context, billed=False)
     if len(others) == 2:
         _compared(output, _saved(others[0]), _saved(others[1]))
         return

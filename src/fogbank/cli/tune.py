@@ -63,7 +63,7 @@ def command(
     At each size it has the share of a processor that Lambda gives it (1,769 MB: one). It runs for real, with all that
     it does: give it a payload that may be handled again. Its configuration stays as it is.
     """
-    connection, output = connected(context)
+    connection, output = connected(context, billed=False)
     sizes = _sizes(memory)
     _, text = read_json(payload, what="payload")
     lambda_ = connection.client("lambda")

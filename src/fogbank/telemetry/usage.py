@@ -64,6 +64,10 @@ SELECT root, MIN(began) FROM usage_traces WHERE began >= $1 GROUP BY root ORDER 
 TRACE = "SELECT account, region, unit, resource, quantity FROM usage_traces WHERE root = $1 ORDER BY seq"
 
 
+UNBILLED = "1-00000000-000000000000000000000000"
+"""The trace of requests that only look at what was used: they are not on the bill."""
+
+
 class Use(NamedTuple):
     """So much of a unit, by a resource: an ARN, or what a request calls it (a queue's URL, a table's name)."""
 
@@ -128,7 +132,7 @@ class Usage:
 
     def add(self, scope: Scope, root: str, uses: Sequence[Use]) -> None:
         """Say that a trace (`root`, X-Ray's form) used something in an account and region."""
-        if not self.on:
+        if not self.on or root == UNBILLED:
             return
         totals = self._totals
         if not totals:
