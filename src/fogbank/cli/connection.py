@@ -26,7 +26,7 @@ from botocore.parsers import ResponseParserError
 from fogbank.cli.failures import Exit, Failure
 from fogbank.cli.options import LocalCommand, Options, server_options
 from fogbank.cli.output import Output
-from fogbank.telemetry.usage import UNBILLED
+from fogbank.core.trace import UNBILLED
 
 _NOT_FOUND = ("NotFound", "DoesNotExist", "NonExistentQueue")
 _INVALID = ("Validation", "InvalidParameter", "InvalidRequest", "InvalidEventPattern")

@@ -21,6 +21,9 @@ _TRACEPARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?"
 )
 
+UNBILLED = "1-00000000-000000000000000000000000"
+"""The trace of requests that only look at what was used: they are not on the bill."""
+
 
 _LINEAGE = re.compile(r"[0-9a-f]{8}:\d{1,5}(\|[0-9a-f]{8}:\d{1,5}){0,31}")
 

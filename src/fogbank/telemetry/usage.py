@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from fogbank.core.clock import Clock, SystemClock
 from fogbank.core.scope import Scope
+from fogbank.core.trace import UNBILLED
 from fogbank.storage import Tx
 from fogbank.telemetry.telemetry import NO_TELEMETRY, Telemetry
 
@@ -62,10 +63,6 @@ NEWEST_TRACES = """
 SELECT root, MIN(began) FROM usage_traces WHERE began >= $1 GROUP BY root ORDER BY MIN(began) DESC LIMIT $2
 """
 TRACE = "SELECT account, region, unit, resource, quantity FROM usage_traces WHERE root = $1 ORDER BY seq"
-
-
-UNBILLED = "1-00000000-000000000000000000000000"
-"""The trace of requests that only look at what was used: they are not on the bill."""
 
 
 class Use(NamedTuple):
