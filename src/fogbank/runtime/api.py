@@ -26,6 +26,8 @@ _MAX_HEADERS = 1200 * 1024
 """AWS's clients put the cause of an error, up to 1 MB of JSON, in a header."""
 _EARLY = 64 * 1024
 """Bytes that are kept of a connection whose other end is not known yet."""
+_MAX_PENDING = 16
+"""Requests that may wait behind one that is not answered yet."""
 _REASONS = {
     200: b"OK",
     202: b"Accepted",
@@ -92,6 +94,7 @@ class Connection(asyncio.Protocol):
         "_api",
         "_body",
         "_broken",
+        "_choked",
         "_closed",
         "_early",
         "_guard",
@@ -103,6 +106,7 @@ class Connection(asyncio.Protocol):
         "_reading",
         "_sink",
         "_size",
+        "_stopped",
         "_transport",
         "_url",
         "_waiting",
@@ -119,6 +123,8 @@ class Connection(asyncio.Protocol):
         self._closed = False
         self._reading = False
         self._broken = False
+        self._choked = False
+        self._stopped = False
         self._held = b""
         self._begin()
 
@@ -144,7 +150,7 @@ class Connection(asyncio.Protocol):
         self._reading = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._broken = True
             self.answer(400, b'{"errorMessage":"malformed request","errorType":"InvalidRequest"}')
             self._waiting = False
@@ -207,8 +213,9 @@ class Connection(asyncio.Protocol):
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         request = ApiRequest(self._parser.get_method(), self._url, self._headers, body, self._oversized)
         if self._waiting:
-            if len(self._pending) >= 16:
+            if len(self._pending) >= _MAX_PENDING:
                 self.close()
+                return
             self._pending.append(request)
             return
         self._waiting = True
@@ -248,12 +255,26 @@ class Connection(asyncio.Protocol):
 
     def flow(self, open_: bool) -> None:
         """Read on, or let the client wait."""
+        self._stopped = not open_
+        self._flow()
+
+    def pause_writing(self) -> None:
+        """The client asks and does not listen: it is not read from until it does."""
+        self._choked = True
+        self._flow()
+
+    def resume_writing(self) -> None:
+        """It listens again."""
+        self._choked = False
+        self._flow()
+
+    def _flow(self) -> None:
         if self._transport is None or self._closed or self._transport.is_closing():
             return
-        if open_:
-            self._transport.resume_reading()
-        else:
+        if self._stopped or self._choked:
             self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def accept(self) -> None:
         """Answer 202."""

@@ -14,6 +14,7 @@ import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from fogbank.services.lambda_.errors import InvalidParameterValueError, RequestEntityTooLargeError
@@ -23,6 +24,10 @@ MAX_UPLOAD = 50 * 1024 * 1024
 MAX_UNZIPPED = 262_144_000
 """Bytes of a function with its layers, unpacked."""
 MAX_FILES = 200_000
+_ENCRYPTED = 0x1
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_LONGEST_PATH = 4096
+_LONGEST_NAME = 255
 _IGNORED = frozenset({"__pycache__", ".git"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -75,8 +80,10 @@ def _check_name(entry: zipfile.ZipInfo) -> PurePosixPath:
         or ".." in path.parts
         or "\\" in entry.filename
         or not path.parts
-        or entry.flag_bits & 0x1
-        or len(entry.filename) > 4096
+        or entry.flag_bits & _ENCRYPTED
+        or entry.compress_type not in _METHODS
+        or len(entry.filename) > _LONGEST_PATH
+        or any(len(part.encode(errors="surrogateescape")) > _LONGEST_NAME for part in path.parts)
     ):
         raise InvalidParameterValueError(_CORRUPT)
     return path
@@ -114,26 +121,29 @@ def _unpack(package: Path | bytes, folder: Path, limit: int) -> int:
     return written
 
 
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+def _pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What comes out of an entry, a megabyte at a time. Whatever the directory says of it may be wrong."""
     try:
         with archive.open(entry) as source:
-            return source.read(limit)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            while piece := source.read(1 << 20):
+                yield piece
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError):
         raise InvalidParameterValueError(_CORRUPT) from None
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    return next(_pieces(archive, entry), b"")[:limit]
 
 
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, limit: int) -> int:
     """Write one file, counting what really comes out: the size in the directory may be a lie."""
     written = 0
-    try:
-        with archive.open(entry) as source, target.open("wb") as file:
-            while piece := source.read(1 << 20):
-                written += len(piece)
-                if written > limit:
-                    raise InvalidParameterValueError(_TOO_LARGE)
-                file.write(piece)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-        raise InvalidParameterValueError(_CORRUPT) from None
+    with target.open("wb") as file:
+        for piece in _pieces(archive, entry):
+            written += len(piece)
+            if written > limit:
+                raise InvalidParameterValueError(_TOO_LARGE)
+            file.write(piece)
     return written
 
 

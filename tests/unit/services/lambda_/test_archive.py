@@ -154,3 +154,39 @@ def test_a_folder_packs_to_the_same_bytes_each_time(tmp_path: Path) -> None:
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidParameterValueError, match="absolute path of a folder"):
         _archive.pack(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(package(("n" * 256, b"x")), id="a name that no file system has"),
+        pytest.param(package(("a/" * 3000 + "x", b"x")), id="a path that is too long"),
+        pytest.param(package(("a", b"x"), method=zipfile.ZIP_BZIP2), id="a method that Lambda does not know"),
+        pytest.param(package(("a", b"x"), method=zipfile.ZIP_LZMA), id="another"),
+    ],
+)
+def test_what_could_not_be_unpacked_is_refused_at_once(data: bytes) -> None:
+    with pytest.raises(InvalidParameterValueError, match="Could not unzip"):
+        _archive.check(data)
+
+
+def test_of_one_name_twice_the_later_stays(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        data = package(("app.py", b"first"), ("app.py", b"second"))
+    assert (unpack(data, tmp_path) / "app.py").read_bytes() == b"second"
+
+
+def test_whoever_runs_a_function_can_read_it(tmp_path: Path) -> None:
+    """A package that a program wrote has often files for its owner only; the sandbox's user is another."""
+    private = zipfile.ZipInfo("app.py")
+    private.create_system = 3
+    private.external_attr = 0o600 << 16
+    assert (unpack(package((private, b"x")), tmp_path) / "app.py").stat().st_mode & 0o777 == 0o644
+
+
+@given(at=st.integers(0, 400), value=st.integers(0, 255))
+def test_no_damage_breaks_unpacking(at: int, value: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    data = bytearray(package(("app.py", b"x = 1\n"), ("lib/b.py", b"y = 2\n" * 20)))
+    data[at % len(data)] = value
+    with contextlib.suppress(InvalidParameterValueError):
+        unpack(bytes(data), tmp_path_factory.mktemp("unpacked"))
