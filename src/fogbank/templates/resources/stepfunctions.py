@@ -1,4 +1,4 @@
-"""AWS::StepFunctions: state machines and activities.
+"""AWS::StepFunctions: state machines, their versions and aliases, and activities.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_StepFunctions.html
 """
@@ -103,6 +103,121 @@ class Activity(ResourceType):
         await work.call("DeleteActivity", {"activityArn": work.physical_id})
 
 
+class StateMachineVersion(ResourceType):
+    """A version of a state machine; `Ref` gives its ARN."""
+
+    type = "AWS::StepFunctions::StateMachineVersion"
+    service = "stepfunctions"
+    attributes = ("Arn",)
+    missing = frozenset({"StateMachineDoesNotExist"})
+
+    async def make(self, work: Work) -> Standing:
+        given = work.properties
+        request = {
+            "stateMachineArn": given["StateMachineArn"],
+            "revisionId": given.get("StateMachineRevisionId"),
+            "description": given.get("Description"),
+        }
+        arn = (await work.call("PublishStateMachineVersion", request))["stateMachineVersionArn"]
+        return Standing(arn, {"Arn": arn})
+
+    async def remove(self, work: Work) -> None:
+        await work.call("DeleteStateMachineVersion", {"stateMachineVersionArn": work.physical_id})
+
+
+class StateMachineAlias(ResourceType):
+    """An alias; `Ref` gives its ARN. Its DeploymentPreference moves it to a version at once, or little by little."""
+
+    type = "AWS::StepFunctions::StateMachineAlias"
+    service = "stepfunctions"
+    name = Name("Name", 80)
+    attributes = ("Arn",)
+    missing = frozenset({"ResourceNotFound", "StateMachineDoesNotExist"})
+    taken = frozenset({"ConflictException"})
+
+    def lacks(self, properties: Mapping[str, Any]) -> str | None:
+        preference = properties.get("DeploymentPreference") or {}
+        return "Alarms of DeploymentPreference" if preference.get("Alarms") else None
+
+    async def make(self, work: Work) -> Standing:
+        routing = _routing(work.properties)
+        reply = await work.call(
+            "CreateStateMachineAlias",
+            {"name": work.name, "description": work.properties.get("Description"), "routingConfiguration": routing},
+        )
+        arn = reply["stateMachineAliasArn"]
+        return Standing(arn, {"Arn": arn})
+
+    async def adopt(self, work: Work) -> Standing:
+        arn = f"{_machine(work.properties)}:{work.name}"
+        await self._route(work, arn, _routing(work.properties))
+        return Standing(arn, {"Arn": arn})
+
+    async def update(self, work: Work) -> Standing:
+        arn = work.physical_id
+        preference = work.properties.get("DeploymentPreference")
+        if preference is None:
+            await self._route(work, arn, _routing(work.properties))
+        else:
+            await self._shift(work, arn, preference)
+        return Standing(arn, {"Arn": arn})
+
+    @staticmethod
+    async def _route(work: Work, arn: str, routing: list[dict[str, Any]]) -> None:
+        request = {
+            "stateMachineAliasArn": arn,
+            "description": work.properties.get("Description"),
+            "routingConfiguration": routing,
+        }
+        await work.call("UpdateStateMachineAlias", request)
+
+    async def _shift(self, work: Work, arn: str, preference: Mapping[str, Any]) -> None:
+        """Move the alias from the version that most goes to, to another one."""
+        wanted = preference["StateMachineVersionArn"]
+        found = await work.call("DescribeStateMachineAlias", {"stateMachineAliasArn": arn})
+        before = max(found["routingConfiguration"], key=lambda route: int(route["weight"]))["stateMachineVersionArn"]
+        if before != wanted:
+            share, pause = int(preference.get("Percentage", 100)), 60.0 * int(preference.get("Interval", 0))
+            for weight in _steps(preference["Type"], share):
+                routing = [_route_of(wanted, weight), _route_of(before, 100 - weight)]
+                await self._route(work, arn, routing)
+                await work.clock.sleep(pause)
+        await self._route(work, arn, [_route_of(wanted, 100)])
+
+    async def read(self, work: Work) -> Reply:
+        arn = f"{_machine(work.properties)}:{work.name}"
+        return await work.call("DescribeStateMachineAlias", {"stateMachineAliasArn": arn})
+
+    async def remove(self, work: Work) -> None:
+        await work.call("DeleteStateMachineAlias", {"stateMachineAliasArn": work.physical_id})
+
+
+def _steps(kind: str, share: int) -> list[int]:
+    """The weights of the new version before all goes to it."""
+    if kind == "CANARY":
+        return [share]
+    return list(range(share, 100, share)) if kind == "LINEAR" else []
+
+
+def _route_of(version: str, weight: int) -> dict[str, Any]:
+    return {"stateMachineVersionArn": version, "weight": weight}
+
+
+def _routing(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+    preference = properties.get("DeploymentPreference")
+    if preference is not None:
+        return [_route_of(preference["StateMachineVersionArn"], 100)]
+    given = properties.get("RoutingConfiguration")
+    if not given:
+        raise InvalidParameterError("One of RoutingConfiguration or DeploymentPreference must be specified")
+    return [_route_of(route["StateMachineVersionArn"], int(route["Weight"])) for route in given]
+
+
+def _machine(properties: Mapping[str, Any]) -> str:
+    version: str = _routing(properties)[0]["stateMachineVersionArn"]
+    return version.rpartition(":")[0]
+
+
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]] | None:
     return [{"key": key, "value": value} for key, value in tags.items()] or None
 
@@ -115,4 +230,4 @@ async def _retag(work: Work, arn: str) -> None:
         await work.call("UntagResource", {"resourceArn": arn, "tagKeys": removed})
 
 
-TYPES = (StateMachine, Activity)
+TYPES = (StateMachine, StateMachineVersion, StateMachineAlias, Activity)

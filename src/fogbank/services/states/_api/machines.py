@@ -21,7 +21,9 @@ from fogbank.services.states._api.frame import (
     tags_of,
 )
 from fogbank.services.states._integrations import is_known
-from fogbank.services.states._language.loader import InvalidDefinitionError, load
+from fogbank.services.states._language._warnings import warnings
+from fogbank.services.states._language.definition import Problem
+from fogbank.services.states._language.loader import InvalidDefinitionError, load, parse_document
 from fogbank.services.states._language.references import variable_references
 from fogbank.services.states._resolve import not_there, parse
 from fogbank.services.states.model import Machine, Revision, Version
@@ -204,16 +206,20 @@ class MachineOperations(Frame):
         request: ValidateStateMachineDefinitionInputTypeDef,
     ) -> Reply:
         """ValidateStateMachineDefinition: every problem of a definition."""
+        text = request["definition"]
+        problems: list[Problem] = []
         try:
-            load(request["definition"], express=request.get("type") == "EXPRESS", known=is_known)
+            load(text, express=request.get("type") == "EXPRESS", known=is_known)
         except InvalidDefinitionError as error:
-            most = request.get("maxResults") or 100
-            shown = [
-                {"severity": p.severity, "code": p.code, "message": p.message, "location": p.location}
-                for p in error.problems
-            ]
-            return {"result": "FAIL", "diagnostics": shown[:most], "truncated": len(shown) > most}
-        return {"result": "OK", "diagnostics": [], "truncated": False}
+            problems = error.problems
+        result = "FAIL" if problems else "OK"
+        if request.get("severity") == "WARNING":
+            problems = [*problems, *_warnings(text)]
+        most = request.get("maxResults") or 100
+        shown = [
+            {"severity": p.severity, "code": p.code, "message": p.message, "location": p.location} for p in problems
+        ]
+        return {"result": result, "diagnostics": shown[:most], "truncated": len(shown) > most}
 
     # -- tags
 
@@ -262,6 +268,13 @@ class MachineOperations(Frame):
         await self.kit.storage.transact(body)
         self._resolver.forget()
         return {}
+
+
+def _warnings(text: str) -> list[Problem]:
+    try:
+        return list(warnings(parse_document(text)))
+    except InvalidDefinitionError:  # no JSON, which is an error already
+        return []
 
 
 def check_definition(text: str, kind: str) -> None:

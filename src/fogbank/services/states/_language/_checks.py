@@ -63,6 +63,7 @@ class Checks:
         self.known = known
         self.problems: list[Problem] = []
         self.names: set[str] = set()
+        self.labels: set[str] = set()
         self.depth = 0
 
     def wrong(self, message: str, location: str, code: str = SCHEMA) -> None:
@@ -191,7 +192,7 @@ class Checks:
             place = f"{at}[{index}]"
             errors = self.errors(entry, place, last=index == len(value) - 1)
             for name in entry.keys() - _RETRY:
-                self.wrong(f"Field '{name}' is not supported", f"{place}/{name}")
+                self.wrong(f"Field '{name}' is not supported", place)
             interval = self.integer(entry, "IntervalSeconds", place, least=1) if "IntervalSeconds" in entry else 1
             attempts = self.integer(entry, "MaxAttempts", place) if "MaxAttempts" in entry else 3
             rate = self.number(entry, "BackoffRate", place, least=1, most=1e9) if "BackoffRate" in entry else 2.0
@@ -214,7 +215,7 @@ class Checks:
             place = f"{at}[{index}]"
             errors = self.errors(entry, place, last=index == len(value) - 1)
             for name in entry.keys() - allowed:
-                self.wrong(f"Field '{name}' is not supported", f"{place}/{name}")
+                self.wrong(f"Field '{name}' is not supported", place)
             target = entry.get("Next")
             if not isinstance(target, str):
                 self.wrong("The field 'Next' is required but was missing", place)

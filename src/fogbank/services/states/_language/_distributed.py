@@ -47,7 +47,7 @@ class DistributedFields(Checks):
         """Refuse other fields than these."""
         for name in document:
             if name not in names:
-                self.wrong(f"Field '{name}' is not supported", f"{at}/{name}")
+                self.wrong(f"Field '{name}' is not supported", at)
 
     def reader(self, state: State, document: Mapping[str, Json], at: str) -> None:
         """ItemReader: which objects the items are read from."""

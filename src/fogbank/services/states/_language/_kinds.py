@@ -152,7 +152,7 @@ class Kinds(DistributedFields):
             return
         for name in value:
             if name not in names:
-                self.wrong(f"Field '{name}' is not supported", f"{place}/{name}")
+                self.wrong(f"Field '{name}' is not supported", place)
         role = value.get("RoleArn")
         if (
             role is not None
@@ -243,10 +243,13 @@ class Kinds(DistributedFields):
         if not isinstance(label, str):
             self.wrong("Expected value of type String", at)
         elif len(label) > 40:
-            self.wrong("Label cannot exceed 40 characters", at)
+            self.wrong("Label cannot exceed 40 characters", at, "INVALID_LABEL_NAME")
         elif not _LABEL.fullmatch(label):
-            self.wrong("Label contains invalid characters", at)
+            self.wrong("Label contains invalid characters", at, "INVALID_LABEL_NAME")
+        elif label in self.labels:
+            self.wrong(f"Duplicate Label: {label}", at, "DUPLICATE_LABEL_NAME")
         else:
+            self.labels.add(label)
             state.label = label
 
     def items(self, state: State, document: Mapping[str, Json], at: str) -> None:

@@ -40,7 +40,7 @@ class Problem:
     severity: str = "ERROR"
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message}" + (f" at {self.location}" if self.location is not None else "")
+        return f"{self.code}: {self.message} at {'null' if self.location is None else self.location}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class _Loader(Kinds):
             self.wrong("The field 'States' must be a non-empty object", f"{at}/States")
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            self.wrong("Definition is nested too deeply", at)
+            self.wrong("States are too deeply nested", at, "TOO_DEEPLY_NESTED")
         elif isinstance(states, dict):
             self.states(program, states, at, jsonata=jsonata)
         self.depth -= 1
@@ -102,8 +102,8 @@ class _Loader(Kinds):
     def states(self, program: Program, states: dict[str, Json], at: str, *, jsonata: bool) -> None:
         for name, document in states.items():
             place = f"{at}/States/{name}"
-            if len(name) > MAX_NAME:
-                self.wrong(f"State name must be no longer than {MAX_NAME} characters", place)
+            if not 0 < len(name) <= MAX_NAME:
+                self.wrong(f"State name must be 1 to {MAX_NAME} characters long", place, "INVALID_STATE_NAME")
             if name in self.names:
                 self.wrong(f"Duplicate State name: {name}", place, "DUPLICATE_STATE_NAME")
             self.names.add(name)
@@ -128,6 +128,9 @@ class _Loader(Kinds):
                     waiting.append(target)
                 else:
                     self.wrong(f"Missing 'Next' target: {target}", f"{at}/States/{name}{place}", TRANSITION)
+        if not any(_is_terminal(state) for state in program.states.values()):
+            self.problems.append(Problem("MISSING_END_STATE", "Workflow has no terminal state"))
+            return
         for name in program.states:
             if name not in reached:
                 self.wrong(f'State "{name}" is not reachable.', f"{at}/States/{name}", TRANSITION)
@@ -175,7 +178,7 @@ class _Loader(Kinds):
                     f"{at}/{name}",
                 )
             else:
-                self.wrong(f"Field '{name}' is not supported", f"{at}/{name}")
+                self.wrong(f"Field '{name}' is not supported", at)
 
     def flow(self, state: State, document: Mapping[str, Json], at: str) -> None:
         ends = document.get("End")
@@ -207,6 +210,11 @@ class _Loader(Kinds):
                 state.selector = self.template(document, "ResultSelector", at)
         if "Assign" in document:
             state.assign = self.assignment(document, at, jsonata=state.jsonata)
+
+
+def _is_terminal(state: State) -> bool:
+    """Whether a thread may end here."""
+    return state.kind in {Kind.SUCCEED, Kind.FAIL} or (state.kind is not Kind.CHOICE and state.next is None)
 
 
 def _targets(state: State) -> Iterable[tuple[str, str]]:
