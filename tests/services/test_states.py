@@ -225,3 +225,47 @@ def test_a_day_passes_in_no_time(states: Any, server: Any) -> None:
     assert states.describe_execution(executionArn=execution)["status"] == "RUNNING"
     server.post("/_fogbank/clock", {"seconds": 86_401})
     assert ended(states, execution)["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, "[" * 100_000, '{"a":' * 40_000 + "1" + "}" * 40_000])
+def test_an_input_that_is_nested_without_end_is_refused(states: Any, text: str) -> None:
+    arn = machine(states, PASS)
+    assert refused(states.start_execution, stateMachineArn=arn, input=text)[0] == "InvalidExecutionInput"
+    assert run(states, arn)["status"] == "SUCCEEDED"
+
+
+def test_payloads_and_definitions_past_their_size_are_refused(states: Any) -> None:
+    arn = machine(states, PASS)
+    text = json.dumps("x" * 262_144)
+    code, _ = refused(states.start_execution, stateMachineArn=arn, input=text)
+    assert code in {"InvalidExecutionInput", "ValidationException"}
+    big = {"A": {"Type": "Pass", "Comment": "x" * 1_048_576, "End": True}}
+    code, message = refused(machine, states=states, body=big, name="big")
+    assert (code, "1048576" in message) == ("ValidationException", True)
+
+
+def test_a_definition_is_validated_with_warnings_and_in_parts(states: Any) -> None:
+    choose = [{"Variable": "$.a", "StringEquals": "$.b", "Next": "B"}]
+    body = {
+        "A": {"Type": "Pass", "Result": "$.x", "Parameters": {"p": "$.y", "q": "States.UUID()"}, "Next": "C"},
+        "C": {"Type": "Choice", "Choices": choose, "Default": "B"},
+        "B": {"Type": "Succeed"},
+    }
+    definition = json.dumps({"StartAt": "A", "States": body})
+    assert states.validate_state_machine_definition(definition=definition)["diagnostics"] == []
+    found = states.validate_state_machine_definition(definition=definition, severity="WARNING")
+    assert (found["result"], found["truncated"]) == ("OK", False)
+    assert [(d["severity"], d["code"], d["location"]) for d in found["diagnostics"]] == [
+        ("WARNING", "PASS_RESULT_IS_STATIC", "/States/A/Result"),
+        ("WARNING", "NO_DOLLAR", "/States/A/Parameters/p"),
+        ("WARNING", "NO_DOLLAR", "/States/A/Parameters/q"),
+        ("WARNING", "NO_PATH", "/States/C/Choices[0]/StringEquals"),
+    ]
+    found = states.validate_state_machine_definition(definition=definition, severity="WARNING", maxResults=1)
+    assert (len(found["diagnostics"]), found["truncated"]) == (1, True)
+    loop = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}}
+    found = states.validate_state_machine_definition(definition=json.dumps(loop), maxResults=0)
+    assert found["result"] == "FAIL"
+    assert found["diagnostics"] == [
+        {"severity": "ERROR", "code": "MISSING_END_STATE", "message": "Workflow has no terminal state"}
+    ]

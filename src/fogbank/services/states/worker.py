@@ -27,12 +27,14 @@ from fogbank.services.kit import Kit
 from fogbank.services.states import storage as rows
 from fogbank.services.states._alarms import Activities, Alarms
 from fogbank.services.states._children import Children
+from fogbank.services.states._evaluator import Evaluator
 from fogbank.services.states._http_tasks import HttpCaller
 from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, Caller, TaskError, is_joinable, text_of
 from fogbank.services.states._language._map_runs import child_arn, processor
 from fogbank.services.states._language._threads import Alarm, Command, Drop, Identity, Perform, Task, TaskKind
 from fogbank.services.states._language.definition import Program
 from fogbank.services.states._language.interpreter import Execution, Input
+from fogbank.services.states._language.jsonata import guard_with
 from fogbank.services.states._logging import LogWriter
 from fogbank.services.states._metrics import ExecutionMetrics
 from fogbank.services.states._notices import SOURCE, status_change
@@ -93,8 +95,10 @@ class Runner(Actor):
         self._activities = Activities(kit.clock)
         self._redriving: set[str] = set()
         self._children = Children(kit, self)
+        self._evaluator = Evaluator()
 
     async def on_start(self) -> None:
+        guard_with(self._evaluator)
         self.spawn(self._alarms.run())
         records = await self._kit.storage.read(rows.running)
         recovered = list(filter(None, [await self._recover(record) for record in records]))
@@ -105,6 +109,10 @@ class Runner(Actor):
         for run in recovered:
             if run.record.map_run is not None and run.record.arn not in wanted:
                 self.abort(run.record.arn)  # the kill came between the end of its parent and its own
+
+    async def on_stop(self) -> None:
+        guard_with(None)
+        self._evaluator.stop()
 
     def forget(self) -> None:
         """Every row was deleted."""

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from fogbank.services.states._language._map_runs import MapRun
 
 Json = Any
-MAX_EVENTS = 25_000
 NOT_TRUNCATED = {"truncated": False}
 _BUILT_IN_UNCAUGHT = frozenset({RUNTIME, DATA_LIMIT})
 

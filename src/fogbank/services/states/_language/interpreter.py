@@ -37,6 +37,10 @@ EXPRESS_LIMIT = 300
 NOT_TRUNCATED = {"truncated": False}
 DEADLINE = 0
 """The id of the alarm of the execution's own TimeoutSeconds."""
+GO_ON = -1
+"""The id of the alarm, due at once, by which an execution goes on that has let others go first."""
+TURN = 1_000
+"""States that are entered in one step; then others get their turn."""
 
 
 class Execution(TaskSteps, RedriveSteps):
@@ -95,12 +99,16 @@ class Execution(TaskSteps, RedriveSteps):
         commands += [Alarm(number, waiting.when) for number, waiting in self.alarms.items()]
         if self.timeout is not None and self.status == "RUNNING":
             commands.append(Alarm(DEADLINE, self._deadline))
+        if self.ready:
+            commands.append(Alarm(GO_ON, self.now))
         return commands
 
     def expects(self, number: int) -> bool:
         """Whether an alarm's ringing would mean anything: others need not be journalled."""
         if number == DEADLINE:
             return self.timeout is not None
+        if number == GO_ON:
+            return bool(self.ready)
         return number in self.tasks or number in self.alarms
 
     @property
@@ -117,18 +125,30 @@ class Execution(TaskSteps, RedriveSteps):
 
     def _run(self) -> None:
         """Let every thread go on until it waits, one after the other."""
+        self._bound_history()
+        turns = TURN
         while self.ready and self.status == "RUNNING":
+            if turns <= 0:
+                self.commands.append(Alarm(GO_ON, self.now))
+                return
             thread = self.ready.popleft()
             while True:
                 count = len(self.ready)
+                turns -= 1
                 self._enter(thread)
-                if thread.sink.count > MAX_EVENTS - 2 and self.status == "RUNNING":
-                    cause = f"The execution reached the maximum number of history events ({MAX_EVENTS})."
-                    self.finish("FAILED", "ExecutionFailed", "States.Runtime", cause)
+                self._bound_history()
+                if turns <= 0:
+                    break
                 if len(self.ready) == count + 1 and self.ready[-1] is thread and self.status == "RUNNING":
                     self.ready.pop()
                     continue
                 break
+
+    def _bound_history(self) -> None:
+        """End a Standard execution whose history is full; that of an Express one is not kept."""
+        if self.sink.count > MAX_EVENTS - 2 and self.status == "RUNNING" and not self.express:
+            cause = f"The execution reached the maximum number of history events ({MAX_EVENTS})."
+            self.finish("FAILED", "ExecutionFailed", "States.Runtime", cause)
 
     def _enter(self, thread: Thread) -> None:
         state = thread.state
@@ -283,6 +303,8 @@ class Execution(TaskSteps, RedriveSteps):
             return
         if number in self.tasks:
             self.task_late(number)
+            return
+        if number == GO_ON:
             return
         waiting = self.alarms.get(number)
         if waiting is None or waiting.when > self.now:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import jsonatapy
 import msgspec
@@ -102,6 +102,36 @@ _FUNCTION_NAMES = frozenset(
         "zip",
     }
 )
+
+
+_GROWS = re.compile(
+    r"function|λ|~>|\.\.|\.\s*[(\[{$]|\^\s*\(|[#@]"
+    r"|\$(?:append|each|filter|join|map|match|pad|partition|range|reduce|replace|shuffle|sift|single|sort|split|spread|zip)\b"
+)
+"""What can make more of its input than a few times as much, or take long over it."""
+
+
+class Guard(Protocol):
+    """Who evaluates what could grow."""
+
+    def start(self) -> None:
+        """Get ready."""
+        ...
+
+    def evaluate(self, text: str, bindings: Mapping[str, Any], now: int, seed: str) -> str | None:
+        """The value as JSON, or `None` for nothing. `JsonataError` if it fails or passes a bound."""
+        ...
+
+
+class _Guards:
+    """The guard of this process; without one every expression is evaluated here."""
+
+    current: Guard | None = None
+
+
+def guard_with(guard: Guard | None) -> None:
+    """Have a guard evaluate what could grow, from now on."""
+    _Guards.current = guard
 
 
 class JsonataSyntaxError(ValueError):
@@ -198,8 +228,13 @@ class Expression:
         for name, function in overrides.items():
             if f"${name}" in text:
                 self._compiled.register_override(name, function)
+        self.grows = _GROWS.search(_without_strings(text)) is not None
+        """Whether it is for the guard to evaluate."""
+        if self.grows and _Guards.current is not None:
+            _Guards.current.start()
         self._divides = "/" in text or "power" in text
         """Whether it may give infinity, which is written as null."""
+        self._draws = any(name in text for name in ("$random", "$uuid", "$shuffle"))
         names = set(_VARIABLE.findall(_without_strings(text)))
         self.variables = frozenset(names - {"states"} - _FUNCTION_NAMES)
         """Names that may be variables of the execution."""
@@ -208,21 +243,31 @@ class Expression:
 
     def evaluate(self, bindings: Mapping[str, Any], source: Randomness) -> Any:
         """The value, or `UNDEFINED`; `JsonataError` if it fails or passes a bound."""
-        token = _source.set(source)
-        try:
-            found = self._compiled.evaluate_json_or_none(None, dict(bindings))
-            if self._divides and found is not None and "null" in found:
-                _refuse_infinity(self._compiled.evaluate(None, dict(bindings)))
-        except (ValueError, OverflowError, RecursionError, TypeError) as error:
-            raise JsonataError(str(error)) from None
-        finally:
-            _source.reset(token)
+        guard = _Guards.current if self.grows else None
+        if guard is None:
+            found = self.evaluate_here(bindings, source)
+        else:
+            seed = f"{source.between(0, 1 << 62):x}" if self._draws else ""
+            found = guard.evaluate(self.text, bindings, source.now, seed)
         if found is None:
             return UNDEFINED
         try:
             return msgspec.json.decode(found)
         except msgspec.DecodeError as error:  # infinity is written as no JSON number
             raise JsonataError(f"D1001: Number out of range: {error}") from None
+
+    def evaluate_here(self, bindings: Mapping[str, Any], source: Randomness) -> str | None:
+        """The value as JSON, or `None` for nothing, evaluated in this process."""
+        token = _source.set(source)
+        try:
+            found: str | None = self._compiled.evaluate_json_or_none(None, dict(bindings))
+            if self._divides and found is not None and "null" in found:
+                _refuse_infinity(self._compiled.evaluate(None, dict(bindings)))
+        except (ValueError, OverflowError, RecursionError, TypeError) as error:
+            raise JsonataError(str(error)) from None
+        finally:
+            _source.reset(token)
+        return found
 
 
 def _refuse_infinity(value: Any) -> None:
