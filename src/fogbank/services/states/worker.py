@@ -28,8 +28,7 @@ from fogbank.services.states import storage as rows
 from fogbank.services.states._alarms import Activities, Alarms
 from fogbank.services.states._children import Children
 from fogbank.services.states._evaluator import Evaluator
-from fogbank.services.states._http_tasks import HttpCaller
-from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, Caller, TaskError, is_joinable, text_of
+from fogbank.services.states._integrations import TaskError, is_joinable, text_of
 from fogbank.services.states._language._map_runs import child_arn, processor
 from fogbank.services.states._language._threads import Alarm, Command, Drop, Identity, Perform, Task, TaskKind
 from fogbank.services.states._language.definition import Program
@@ -38,7 +37,8 @@ from fogbank.services.states._language.jsonata import guard_with
 from fogbank.services.states._logging import LogWriter
 from fogbank.services.states._metrics import ExecutionMetrics
 from fogbank.services.states._notices import SOURCE, status_change
-from fogbank.services.states._recording import Recorder, context_of
+from fogbank.services.states._performing import Performer, once
+from fogbank.services.states._recording import Recorder
 from fogbank.services.states.errors import NotRedrivableError
 from fogbank.services.states.model import Record, Revision
 from fogbank.storage import NotJoinableError, StorageError, Tx
@@ -95,6 +95,7 @@ class Runner(Actor):
         self._activities = Activities(kit.clock)
         self._redriving: set[str] = set()
         self._children = Children(kit, self)
+        self._performer = Performer(kit, self)
         self._evaluator = Evaluator()
 
     async def on_start(self) -> None:
@@ -386,7 +387,7 @@ class Runner(Actor):
 
         async def call() -> str | TaskError | ApiError:
             try:
-                return await self.once(task, self._caller(run, task))
+                return await once(task, self._performer.caller(run, task))
             except (TaskError, ApiError) as error:  # not to be undone: a failed entry has neighbours that did not fail
                 return error
 
@@ -396,7 +397,7 @@ class Runner(Actor):
             begin.append(task)
             return None
         if not isinstance(result, str):
-            return self._failure(task, result)
+            return self._performer.failure(task, result)
         if task.waits:
             begin.append(task)
         return ("submitted" if task.waits else "done", self._kit.clock.millis(), task.id, result)
@@ -481,73 +482,11 @@ class Runner(Actor):
                 self._activities.offer(task.resource, (run.record.arn, task.id))
         elif task.submitted:
             if not task.resource.endswith(".waitForTaskToken"):
-                run.performing[task.id] = self.spawn(self._perform(run, task))
+                run.performing[task.id] = self.spawn(self._performer.perform(run, task))
         elif run.express or outside or not is_joinable(task.resource):
-            run.performing[task.id] = self.spawn(self._perform(run, task))
+            run.performing[task.id] = self.spawn(self._performer.perform(run, task))
         else:
             self.feed(run, task)
-
-    def _caller(self, run: Run, task: Task) -> Caller:
-        """Makes the calls of a task, within the trace of its state."""
-        kit, record = self._kit, run.record
-        thread, _ = run.execution.tasks.get(task.id, (None, task))
-        trace = context_of(record.seed, run.trace, 0 if thread is None else thread.entered)
-        http = HttpCaller(kit.delivery.connections, run.scope.region)
-        return Caller(kit.cloud, kit.ids, run.scope, trace, http, (record.machine, record.arn))
-
-    def _failure(self, task: Task, error: TaskError | ApiError) -> Input:
-        name, cause = (error.code, error.message) if isinstance(error, ApiError) else (error.error, error.cause)
-        return ("fail", self._kit.clock.millis(), task.id, name, cause)
-
-    async def _perform(self, run: Run, task: Task) -> None:
-        try:
-            kind, text = await self._outcome(run, task)
-            event: Input = (kind, self._kit.clock.millis(), task.id, text)
-        except (TaskError, ApiError) as error:
-            event = self._failure(task, error)
-        run.performing.pop(task.id, None)
-        self.feed(run, event)
-
-    async def _outcome(self, run: Run, task: Task) -> tuple[str, str]:
-        if task.resource.partition(".")[2].startswith("sync"):
-            return await self._child(run, task, parsed=task.resource.endswith(":2"))
-        result = await self.once(task, self._caller(run, task))
-        return "submitted" if task.waits else "done", result
-
-    @staticmethod
-    async def once(task: Task, caller: Caller) -> str:
-        """Make a task's call; the reply's text. `TaskError` or `ApiError` if it fails."""
-        if task.kind is TaskKind.FUNCTION:
-            return await caller.function(task.resource, text_of(task.parameters))
-        plain = task.resource.partition(".")[0]
-        if plain.startswith("aws-sdk:"):
-            _, service, operation = plain.split(":", 2)
-            return await caller.sdk(service, operation, task.parameters)
-        if plain == "http:invoke":
-            return await caller.http.invoke(task.parameters)
-        family, _, operation = plain.partition(":")
-        if family not in OPTIMIZED:
-            raise TaskError("States.Runtime", f"Fogbank does not implement the integration {task.resource} yet")
-        return await caller.optimized(family, operation, task.parameters)
-
-    async def _child(self, run: Run, task: Task, *, parsed: bool) -> tuple[str, str]:
-        """Start a child execution, if that was not done, and wait for its end."""
-        if not task.submitted:
-            reply = await self.once(task, self._caller(run, task))
-            await self.settle(run, ("submitted", self._kit.clock.millis(), task.id, reply))
-        arn = task.reply["ExecutionArn"]
-        while True:
-            await self.ended(arn)
-            found = await self._kit.cloud.call(
-                run.scope, "stepfunctions", "DescribeExecution", {"executionArn": arn}, principal=PRINCIPAL
-            )
-            if found["status"] != "RUNNING":
-                break
-            await self._kit.clock.sleep(1)  # its last step could not be stored, and it is being recovered
-        shown = _child_result(found, parsed=parsed)
-        if found["status"] == "SUCCEEDED":
-            return "done", text_of(shown)
-        raise TaskError("States.TaskFailed", text_of(shown))
 
     async def ended(self, arn: str) -> Record | None:
         """Wait until an execution has ended; `None` if it is not under way."""
@@ -584,19 +523,3 @@ class Runner(Actor):
         run = self._runs.get(arn)
         if run is not None:
             self.feed(run, ("time", now, number))
-
-
-def _child_result(found: dict[str, Any], *, parsed: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    for name, value in found.items():
-        title = name[0].upper() + name[1:]
-        if value is None or title.startswith(("Redrive", "Trace", "MapRun", "StateMachineV", "StateMachineAl")):
-            continue
-        if title in {"Input", "Output"} and parsed:
-            value = _decode(value)
-        elif title in {"InputDetails", "OutputDetails"}:
-            value = {"Included": value["included"]}
-        elif title.endswith("Date"):
-            value = int(value * 1000)
-        shown[title] = value
-    return dict(sorted(shown.items()))

@@ -16,6 +16,7 @@ from fogbank.services.states._language.definition import Kind, Program, State
 from fogbank.services.states._language.loader import InvalidDefinitionError, load_state, parse_document
 from fogbank.services.states._language.trial import Trial
 from fogbank.services.states._mocks import check_mock
+from fogbank.services.states._performing import once
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions.type_defs import TestStateInputTypeDef
@@ -78,7 +79,7 @@ class TrialOperations(Frame):
         http = HttpCaller(self.kit.delivery.connections, call.scope.region, exchange, reveal)
         caller = Caller(self.kit.cloud, self.kit.ids, call.scope, call.trace, http)
         try:
-            text = await self._runner.once(task, caller)
+            text = await once(task, caller)
         except TaskError as error:
             trial.apply(("fail", self.kit.clock.millis(), task.id, error.error, error.cause))
         else:
