@@ -1,4 +1,4 @@
-"""Performs tasks: makes the call that one asks for, waits where it is to be waited for, and hands in what came of it."""
+"""Performs tasks: makes the call that one asks for, waits where there is a wait, and hands in what came of it."""
 
 from __future__ import annotations
 
