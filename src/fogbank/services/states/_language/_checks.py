@@ -70,6 +70,11 @@ class Checks:
         """Note a problem."""
         self.problems.append(Problem(code, message, location or "/"))
 
+    def one_of(self, value: Json, location: str, *names: str) -> None:
+        """Refuse a value that is none of these."""
+        if not isinstance(value, str) or value not in names:
+            self.wrong(f"Value is not one of [{', '.join(names)}]", location)
+
     def data_path(self, document: Mapping[str, Json], name: str, at: str) -> tuple[Path | None, bool]:
         """A path that may be null: the path, and whether it is null."""
         if name not in document:
@@ -202,8 +207,7 @@ class Checks:
                 if ceiling is not None and ceiling <= (interval or 1):
                     self.wrong("MaxDelaySeconds must be greater than IntervalSeconds", f"{place}/MaxDelaySeconds")
             jitter = entry.get("JitterStrategy", "NONE")
-            if jitter not in {"NONE", "FULL"}:
-                self.wrong("Value is not one of [NONE, FULL]", f"{place}/JitterStrategy")
+            self.one_of(jitter, f"{place}/JitterStrategy", "NONE", "FULL")
             yield Retrier(
                 errors, interval or 1, 3 if attempts is None else attempts, rate or 2.0, ceiling, jitter == "FULL"
             )

@@ -227,16 +227,14 @@ class Kinds(DistributedFields):
             self.wrong("Expected value of type Object", at)
             return
         mode = config.get("Mode", "INLINE")
-        if mode not in {"INLINE", "DISTRIBUTED"}:
-            self.wrong("Value is not one of [INLINE, DISTRIBUTED]", f"{at}/Mode")
+        self.one_of(mode, f"{at}/Mode", "INLINE", "DISTRIBUTED")
         program.distributed = mode == "DISTRIBUTED"
         if program.distributed and "ExecutionType" not in config:
             self.wrong("The field 'ExecutionType' is required but was missing", at)
         if program.distributed and self.express:
             self.wrong("Express state machine does not support Distributed Map", at)
         program.execution_type = config.get("ExecutionType", "STANDARD")
-        if program.execution_type not in {"STANDARD", "EXPRESS"}:
-            self.wrong("Value is not one of [STANDARD, EXPRESS]", f"{at}/ExecutionType")
+        self.one_of(program.execution_type, f"{at}/ExecutionType", "STANDARD", "EXPRESS")
 
     def label(self, state: State, label: Json, at: str) -> None:
         """Label."""

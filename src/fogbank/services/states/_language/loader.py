@@ -76,13 +76,16 @@ def _not_json(text: str, error: json.JSONDecodeError) -> Problem:
 
 class _Loader(Kinds):
     def machine(self, document: Mapping[str, Json], at: str, *, jsonata: bool, top: bool = False) -> Program:
-        program = Program(document.get("StartAt", ""), {})
+        start = document.get("StartAt", "")
+        if not isinstance(start, str):
+            self.wrong("Expected value of type String", f"{at}/StartAt")
+            start = ""
+        program = Program(start, {})
         missing = [name for name in ("States", "StartAt") if name not in document]
         if missing:
             self.wrong(f"These fields are required: [{', '.join(missing)}]", at)
         language = document.get("QueryLanguage", "JSONata" if jsonata else "JSONPath")
-        if language not in {"JSONata", "JSONPath"}:
-            self.wrong("Value is not one of [JSONPath, JSONata]", f"{at}/QueryLanguage")
+        self.one_of(language, f"{at}/QueryLanguage", "JSONPath", "JSONata")
         jsonata = language == "JSONata"
         if top and "Version" in document and document["Version"] != "1.0":
             self.wrong("Version must be 1.0", f"{at}/Version")
@@ -148,9 +151,8 @@ class _Loader(Kinds):
             return None
         kind = Kind(document["Type"])
         language = document.get("QueryLanguage", "JSONata" if jsonata else "JSONPath")
-        if language not in {"JSONata", "JSONPath"}:
-            self.wrong("Value is not one of [JSONPath, JSONata]", f"{at}/QueryLanguage")
-        elif jsonata and language == "JSONPath":
+        self.one_of(language, f"{at}/QueryLanguage", "JSONPath", "JSONata")
+        if jsonata and language == "JSONPath":
             self.wrong("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine", at)
         jsonata = language == "JSONata"
         self.fields(kind, document, at, jsonata=jsonata)
