@@ -69,7 +69,7 @@ def _family(name: str, members: list[Series]) -> Iterator[str]:
             yield f"{name}{labels} {each.last!r}"
         else:
             count, total = each.totals()
-            yield f"{name}_count{labels} {count}"
+            yield f"{name}_count{labels} {count:.0f}"
             yield f"{name}_sum{labels} {total!r}"
 
 

@@ -31,7 +31,7 @@ def test_counts_are_summaries_and_samples_are_gauges() -> None:
     sent.add(2.0)
     metrics.drain()
     sent.add(3.0)
-    metrics.gauge(SCOPE, "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue).add(7.0)
+    metrics.gauge(SCOPE, "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue).level(7.0)
     found = read(metrics)
     labels = {"account": "000000000000", "region": "us-east-1", "queue_name": "q"}
     assert found["aws_sqs_number_of_messages_sent"] == {
@@ -65,7 +65,7 @@ def test_any_value_of_a_label_comes_through(values: dict[str, float]) -> None:
     """Quotes, backslashes, line ends and every other character."""
     metrics = Metrics(VirtualClock())
     for text, number in values.items():
-        metrics.gauge(SCOPE, "Shop", "level", (("Name", text),)).add(number)
+        metrics.gauge(SCOPE, "Shop", "level", (("Name", text),)).level(number)
     page = expose(metrics, version="1", started=0.0)
     families = {family.name: family for family in text_string_to_metric_families(page)}
     found = {s.labels["name"]: s.value for s in families["shop_level"].samples} if values else {}

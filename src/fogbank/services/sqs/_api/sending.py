@@ -37,7 +37,7 @@ class SendingOperations(SqsBase):
             return message, known, number
 
         sent = await self.kit.storage.transact(body)
-        self.counts.sent(key, (sent[0],))
+        self.counts.sent(key, sent[0].size)
         return sent_shape(*sent)
 
     async def send_message_batch(self, call: Call, request: SendMessageBatchRequestTypeDef) -> Reply:
@@ -57,7 +57,7 @@ class SendingOperations(SqsBase):
             return good, bad, known
 
         good, bad, known = await self.kit.storage.transact(body)
-        self.counts.sent(key, [message for _, message in good])
+        self.counts.sent_many(key, [message for _, message in good])
         successful: list[dict[str, Any]] = [
             {"Id": entry_id, **sent_shape(message, message_id, number)}
             for (entry_id, message), (message_id, number) in zip(good, known, strict=True)
