@@ -95,3 +95,46 @@ def test_prometheus_reads_what_is_counted(server: ServerProcess) -> None:
     assert values["aws_sqs_sent_message_size_sum"] == 5
     assert values["aws_sqs_number_of_messages_sent_count"] == 1
     assert values["process_cpu_seconds_total"] > 0
+
+
+def test_an_alarm_invokes_a_function(server: ServerProcess) -> None:
+    """With the payload that the real service was recorded to send; the history tells of it."""
+    lam, client, sqs = server.client("lambda"), server.client("cloudwatch"), server.client("sqs")
+    url = sqs.create_queue(QueueName="done")["QueueUrl"]
+    arn = create(lam, "def handler(event, context):\n    return event\n")["FunctionArn"]
+    destination = {"OnSuccess": {"Destination": "arn:aws:sqs:us-east-1:000000000000:done"}}
+    lam.put_function_event_invoke_config(FunctionName="f", DestinationConfig=destination)
+    client.put_metric_alarm(
+        AlarmName="a", AlarmDescription="testing", Namespace="N", MetricName="m", Statistic="Average", Period=10,
+        EvaluationPeriods=2, Threshold=2.0, ComparisonOperator="GreaterThanThreshold", AlarmActions=[arn],
+        TreatMissingData="ignore",
+    )  # fmt: skip
+    client.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="testing alarm")
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    payload = json.loads(message["Body"])["requestPayload"]
+    data = payload.pop("alarmData")
+    assert payload.pop("time") == data["state"].pop("timestamp")
+    assert payload == {
+        "source": "aws.cloudwatch",
+        "alarmArn": "arn:aws:cloudwatch:us-east-1:000000000000:alarm:a",
+        "accountId": "000000000000",
+        "region": "us-east-1",
+    }
+    data["previousState"].pop("timestamp")
+    (metric,) = data["configuration"].pop("metrics")
+    assert metric.pop("id")
+    stat = {"metric": {"namespace": "N", "name": "m", "dimensions": {}}, "period": 10, "stat": "Average"}
+    assert metric == {"metricStat": stat, "returnData": True}
+    assert data == {
+        "alarmName": "a",
+        "state": {"value": "ALARM", "reason": "testing alarm"},
+        "previousState": {"value": "INSUFFICIENT_DATA", "reason": "Unchecked: Initial alarm creation"},
+        "configuration": {"description": "testing"},
+    }
+    found: list[str] = []
+    for _ in range(200):
+        items = client.describe_alarm_history(AlarmName="a", HistoryItemType="Action")["AlarmHistoryItems"]
+        found = [item["HistorySummary"] for item in items]
+        if found:
+            break
+    assert found == [f"Successfully executed action {arn}"]

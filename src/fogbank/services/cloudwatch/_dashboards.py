@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWa
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,7 +40,8 @@ def check_body(body: str) -> None:
     except (msgspec.DecodeError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise _invalid([("/", "The field DashboardBody must be a valid JSON object")])
+        text = "The field DashboardBody must be a valid JSON object"
+        raise DashboardInvalidError(text, dashboardValidationMessages=[{"DataPath": "/", "Message": text}])
     problems = list(_problems(document))
     if problems:
         raise _invalid(problems)
@@ -47,8 +49,10 @@ def check_body(body: str) -> None:
 
 def _invalid(problems: list[Problem]) -> DashboardInvalidError:
     messages = [{"DataPath": path, "Message": text} for path, text in problems]
+    shown = json.dumps([{"dataPath": path, "message": text} for path, text in problems], indent=2)
     return DashboardInvalidError(
-        f"The dashboard is invalid, there are {len(problems)} validation errors", dashboardValidationMessages=messages
+        f"The dashboard body is invalid, there are {len(problems)} validation errors: {shown}",
+        dashboardValidationMessages=messages,
     )
 
 

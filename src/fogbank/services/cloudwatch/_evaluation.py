@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from fogbank.services.cloudwatch._numbers import java_double
+
 EXTRA = 2
 """Periods before the N newest that are looked at, for where some of those are missing."""
 
@@ -183,18 +185,6 @@ def reason_data(verdict: Verdict, condition: Condition, about: dict[str, Any], n
 def moment_text(moment: float) -> str:
     """`2014-04-09T18:59:06.419+0000`."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
-
-
-def java_double(value: float) -> str:
-    """A number as Java prints it: `21.5`, `1.0E7`."""
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        return repr(float(value))
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    if not exponent:
-        digits = f"{value:.16e}"
-        mantissa, _, exponent = digits.partition("e")
-        mantissa = repr(float(mantissa))
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
 
 
 def _stamp(moment: int) -> str:

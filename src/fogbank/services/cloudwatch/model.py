@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fogbank.core.scope import Scope
+from fogbank.services.cloudwatch._numbers import java_double
 from fogbank.services.cloudwatch._statistics import Spread, Summary
 from fogbank.services.cloudwatch.errors import (
     InvalidCombinationError,
@@ -211,7 +212,7 @@ def _read_set(values: Mapping[str, float], where: str) -> Summary:
 
 def _number(value: float, where: str) -> float:
     if not math.isfinite(value) or abs(value) > MAX_MAGNITUDE:
-        raise InvalidValueError(f"The value {value} for parameter {where} is invalid.")
+        raise InvalidValueError(f"The value {java_double(value)} for parameter {where} is invalid.")
     return float(value)
 
 

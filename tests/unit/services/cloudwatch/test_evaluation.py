@@ -13,9 +13,9 @@ from fogbank.services.cloudwatch._evaluation import (
     State,
     Verdict,
     decide,
-    java_double,
     reason,
 )
+from fogbank.services.cloudwatch._numbers import java_double
 
 X, O, N = 9.0, 1.0, None  # noqa: E741 - breaching, not breaching, missing: as the guide writes them
 OK, ALARM, UNKNOWN, STAY = State.OK, State.ALARM, State.UNKNOWN, None
@@ -99,7 +99,16 @@ def test_reasons_have_the_recorded_words() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(21.5, "21.5"), (2.0, "2.0"), (0.0, "0.0"), (1e7, "1.0E7"), (12345678.9, "1.23456789E7"), (0.0001, "1.0E-4")],
+    [
+        (21.5, "21.5"),
+        (2.0, "2.0"),
+        (0.0, "0.0"),
+        (1e7, "1.0E7"),
+        (12345678.9, "1.23456789E7"),
+        (0.0001, "1.0E-4"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+    ],
 )
 def test_numbers_are_written_as_java_writes_them(value: float, text: str) -> None:
     """CloudWatch is."""

@@ -54,7 +54,7 @@ class DashboardOperations(CloudWatchService):
     async def list_dashboards(self, call: Call, request: t.ListDashboardsInputTypeDef) -> Reply:
         """List dashboards by name."""
         prefix = request.get("DashboardNamePrefix", "")
-        after = position_of(request.get("NextToken"), str) or ""
+        after = position_of(request.get("NextToken"), str, old_words=True) or ""
 
         async def body(tx: Tx) -> list[tuple[str, int, int]]:
             found: list[tuple[str, int, int]] = []

@@ -66,13 +66,15 @@ def _word(problem: Problem) -> str:
     return f"The value {problem.value} for parameter {where} is invalid."
 
 
-def position_of(token: str | None, kind: type[T]) -> T | None:
-    """Where a page goes on; `None` without a token."""
+def position_of(token: str | None, kind: type[T], *, old_words: bool = False) -> T | None:
+    """Where a page goes on; `None` without a token. `old_words`: the operation has no error of its own for it."""
     if token is None:
         return None
     try:
         return paging.decode_token(token, kind)
     except paging.InvalidTokenError:
+        if old_words:
+            raise InvalidValueError("Request parameter NextToken is invalid") from None
         raise InvalidTokenError from None
 
 

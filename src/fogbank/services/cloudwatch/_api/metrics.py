@@ -52,7 +52,7 @@ class MetricOperations(CloudWatchService):
         """List the metrics that had data in the last two weeks, or three hours, by name."""
         refuse_parameters("ListMetrics", request, ["IncludeLinkedAccounts", "OwningAccount"])
         await self._flusher.flush()
-        after = position_of(request.get("NextToken"), tuple[str, str, str]) or _FIRST
+        after = position_of(request.get("NextToken"), tuple[str, str, str], old_words=True) or _FIRST
         age = RECENT if "RecentlyActive" in request else LISTED
         since = (self.kit.clock.time() - age) * 1000 - storage.STALE
 
