@@ -275,3 +275,51 @@ async def test_points_are_put_together_as_they_age(watch: Caller, clock: Virtual
         {1: [], 60: [], 300: [3.0], 3600: [3.0]},
         {1: [], 60: [], 300: [], 3600: [3.0]},
     ]
+
+
+async def actions(cloud: LocalCloud, watch: Caller) -> int:
+    """How many actions of composite alarms were called."""
+    await cloud.delivery.quiet()
+    reply = await watch("DescribeAlarmHistory", AlarmTypes=["CompositeAlarm"], HistoryItemType="Action")
+    return len(reply["AlarmHistoryItems"])
+
+
+async def test_an_alarm_keeps_back_the_actions_of_another(
+    cloud: LocalCloud, watch: Caller, clock: VirtualClock
+) -> None:
+    """While it waits for its suppressor, while that is in ALARM, and for a time after; then they are called."""
+    for name in ("child", "quiet"):
+        await put_alarm(watch, AlarmName=name, TreatMissingData="ignore")
+    rule = {"AlarmName": "c", "AlarmRule": "ALARM(child)", "AlarmActions": [TOPIC], "ActionsSuppressor": "quiet"}
+    with pytest.raises(ApiError, match="together"):
+        await watch("PutCompositeAlarm", **rule)
+    await watch(
+        "PutCompositeAlarm", **rule, ActionsSuppressorWaitPeriod=60, ActionsSuppressorExtensionPeriod=30
+    )  # fmt: skip
+    await clock.advance(2)
+
+    async def turn(name: str, value: str) -> None:
+        await watch("SetAlarmState", AlarmName=name, StateValue=value, StateReason="try")
+
+    async def suppressed() -> str | None:
+        found: str | None = (await state(watch, "c", "CompositeAlarm")).get("ActionsSuppressedBy")
+        return found
+
+    await clock.advance(70)  # the first change, to OK, is past its waiting
+    await turn("child", "ALARM")
+    assert (await suppressed(), await actions(cloud, watch)) == ("WaitPeriod", 0)
+    await turn("quiet", "ALARM")
+    await clock.advance(500)
+    assert (await suppressed(), await actions(cloud, watch)) == ("Alarm", 0)
+    await turn("quiet", "OK")
+    assert await suppressed() == "ExtensionPeriod"
+    await clock.advance(29)
+    assert await actions(cloud, watch) == 0
+    await clock.advance(2)
+    assert (await suppressed(), await actions(cloud, watch)) == (None, 1)
+    await turn("child", "OK")
+    await turn("child", "ALARM")
+    await clock.advance(61)  # nobody kept it back, and it is as it was: nothing new to tell
+    assert (await suppressed(), await actions(cloud, watch)) == (None, 1)
+    with pytest.raises(ApiError, match="composite alarms"):
+        await watch("DeleteAlarms", AlarmNames=["quiet"])

@@ -12,13 +12,13 @@ together with its history, its event and its actions, which `fogbank.delivery` c
 | `model.py` | metrics: what may be put, how long it is kept, periods |
 | `_statistics.py` | the statistics of a period |
 | `_math/`, `_queries.py`, `_reading.py` | metric math; queries, and what they read |
-| `_alarms.py`, `_evaluation.py`, `_rules.py` | alarms; datapoints to states; rules of composite alarms |
+| `_alarms.py`, `_evaluation.py` | alarms; datapoints to states |
+| `_rules.py`, `_suppression.py` | composite alarms: their rules, and how their actions are kept back |
 | `_changes.py`, `_notices.py` | what a change of state does, and what it sends |
 | `worker.py` | the beat of the minute, the timer of alarms, their actions |
 
 Not here, each refused by name: anomaly detection, Contributor Insights, metric streams, Metrics Insights queries,
-PromQL and log alarms, suppression of composite alarms' actions, mute rules, entities; alarm actions but
-functions and topics.
+PromQL and log alarms, mute rules, entities; alarm actions but functions and topics.
 """
 
 from fogbank.services.cloudwatch.api import CloudWatch

@@ -15,6 +15,7 @@ from fogbank.services.cloudwatch._evaluation import COMPARISONS, Condition, Miss
 from fogbank.services.cloudwatch._queries import MetricQuery, Plan
 from fogbank.services.cloudwatch._rules import compile_rule
 from fogbank.services.cloudwatch._statistics import compile_statistic, is_percentile
+from fogbank.services.cloudwatch._suppression import Suppression, check
 from fogbank.services.cloudwatch.errors import RuleError
 from fogbank.services.cloudwatch.model import DAY, HOUR, Metric
 
@@ -33,9 +34,7 @@ _ABSENT_METRIC = (
     "ThresholdMetricId", "EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval",
     "ActionConfiguration",
 )  # fmt: skip
-_ABSENT_COMPOSITE = (
-    "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod", "ActionConfiguration",
-)  # fmt: skip
+_ABSENT_COMPOSITE = ("ActionConfiguration",)
 _CALLABLE = frozenset({"lambda", "sns"})
 _ABSENT_ACTIONS = frozenset({"autoscaling", "automate", "ssm", "ssm-incidents", "swf", "aiops"})
 
@@ -62,6 +61,7 @@ class Alarm:
     updated: int
     transitioned: int
     tags: Mapping[str, str]
+    suppression: Suppression | None = None
 
     @property
     def arn(self) -> str:
@@ -89,6 +89,9 @@ class Alarm:
         shown.pop("MetricId", None)
         if self.reason_data:
             shown["StateReasonData"] = self.reason_data
+        if self.suppression is not None:
+            shown["ActionsSuppressedBy"] = self.suppression.by.value
+            shown["ActionsSuppressedReason"] = self.suppression.reason
         return shown
 
 
@@ -127,6 +130,7 @@ def read_composite_alarm(scope: Scope, request: Mapping[str, Any]) -> dict[str, 
     rule = compile_rule(request["AlarmRule"])
     if request["AlarmName"] in rule.children:
         raise RuleError("Error in AlarmRule [The alarm refers to itself]")
+    check(request)
     return _settings(scope, request)
 
 

@@ -33,12 +33,15 @@ from fogbank.services.cloudwatch._notices import SOURCE, action, change_data, ch
 from fogbank.services.cloudwatch._queries import Plan
 from fogbank.services.cloudwatch._reading import read_periods, run
 from fogbank.services.cloudwatch._rules import compile_rule
+from fogbank.services.cloudwatch._suppression import Suppression, begin, suppressor_changed, suppressor_of
 
 if TYPE_CHECKING:
     from fogbank.services.kit import Kit
     from fogbank.storage import Tx
 
 MAX_REASON_DATA = 4000
+TOPIC = "cloudwatch.alarms"
+"""Woken when an alarm is to be looked at sooner."""
 MAX_CHAIN = 100
 """Composite alarms that one change may reach, one through the other."""
 
@@ -53,6 +56,10 @@ class Changes:
         """Bring an alarm to the state that its metric, or its children, give it now."""
         now = self._kit.clock.time()
         if alarm.kind is Kind.COMPOSITE:
+            kept = alarm.suppression
+            if kept is not None and kept.until is not None and kept.until <= now * 1000:
+                await self._release(tx, alarm, kept, trace)
+                alarm = replace(alarm, suppression=None)
             await self._evaluate_composite(tx, alarm, None, trace, 0)
             return
         condition = condition_of(alarm)
@@ -92,16 +99,48 @@ class Changes:
         await storage.add_history(tx, after, now, "StateUpdate", summary, json_text(change_data(before, after)))
         if self._kit.delivery.heard(after.scope, SOURCE):
             await self._kit.delivery.enqueue(tx, change_event(before, after, trace))
-        if after.settings["ActionsEnabled"]:
-            for target in after.settings[ACTIONS[state]]:
-                await self._kit.delivery.enqueue(tx, action(before, after, target, trace))
+        if suppressor_of(after.settings) is None:
+            await self._act(tx, before, after, trace)
+        elif after.suppression is None:
+            suppression = begin(after.settings, await self._suppressing(tx, after), before.state, now)
+            await self._suppress(tx, after, suppression)
         if depth < MAX_CHAIN:
             await self._tell_parents(tx, after, trace, depth)
+
+    async def _act(self, tx: Tx, before: Alarm, after: Alarm, trace: Trace) -> None:
+        """Call the actions of an alarm's new state."""
+        if after.settings["ActionsEnabled"]:
+            for target in after.settings[ACTIONS[after.state]]:
+                await self._kit.delivery.enqueue(tx, action(before, after, target, trace))
+
+    async def _suppressing(self, tx: Tx, alarm: Alarm) -> bool:
+        """Whether the alarm that keeps another's actions back does so now."""
+        name = suppressor_of(alarm.settings)
+        suppressor = None if name is None else await storage.get_alarm(tx, alarm.scope, name)
+        return suppressor is not None and suppressor.state is State.ALARM
+
+    async def _suppress(self, tx: Tx, alarm: Alarm, suppression: Suppression) -> None:
+        await storage.set_suppression(tx, alarm, suppression)
+        tx.wake(TOPIC)
+
+    async def _release(self, tx: Tx, alarm: Alarm, suppression: Suppression, trace: Trace) -> None:
+        """Nothing keeps the actions back any more: those of the state that the alarm has now are called."""
+        await storage.set_suppression(tx, alarm, None)
+        if alarm.state is not suppression.acted:
+            await self._act(tx, replace(alarm, state=suppression.acted), alarm, trace)
 
     async def _tell_parents(self, tx: Tx, child: Alarm, trace: Trace, depth: int) -> None:
         for name in await storage.parents(tx, child.scope, child.name):
             parent = await storage.get_alarm(tx, child.scope, name)
-            if parent is not None:
+            if parent is None:
+                continue
+            if suppressor_of(parent.settings) == child.name and parent.suppression is not None:
+                suppressing = child.state is State.ALARM
+                now = self._kit.clock.millis()
+                await self._suppress(
+                    tx, parent, suppressor_changed(parent.suppression, parent.settings, suppressing, now)
+                )
+            if child.name in compile_rule(parent.settings["AlarmRule"]).children:
                 await self._evaluate_composite(tx, parent, child, trace, depth + 1)
 
     async def _evaluate_composite(self, tx: Tx, alarm: Alarm, trigger: Alarm | None, trace: Trace, depth: int) -> None:

@@ -7,8 +7,9 @@ from fogbank.services.cloudwatch._api.dashboards import DashboardOperations
 from fogbank.services.cloudwatch._api.data import DataOperations
 from fogbank.services.cloudwatch._api.metrics import MetricOperations
 from fogbank.services.cloudwatch._api.tags import TagOperations
+from fogbank.services.cloudwatch._changes import TOPIC
 from fogbank.services.cloudwatch._notices import ROUTE
-from fogbank.services.cloudwatch.worker import BEAT, TOPIC, ActionRoute, AlarmTimer, Beat
+from fogbank.services.cloudwatch.worker import BEAT, ActionRoute, AlarmTimer, Beat
 from fogbank.services.kit import Kit
 from fogbank.storage.due import DueWorker
 

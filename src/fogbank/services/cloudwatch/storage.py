@@ -12,6 +12,7 @@ from fogbank.core.scope import Scope
 from fogbank.services.cloudwatch._alarms import Alarm, Kind
 from fogbank.services.cloudwatch._evaluation import State
 from fogbank.services.cloudwatch._statistics import Summary
+from fogbank.services.cloudwatch._suppression import Suppression, read
 from fogbank.services.cloudwatch.model import Datum, Metric, Point, check_series
 from fogbank.storage import Tx
 
@@ -215,22 +216,26 @@ async def delete_dashboard(tx: Tx, account: str, name: str) -> None:
 
 # -- alarms -----------------------------------------------------------------------------------------------
 
-_ALARM = "account, region, name, kind, settings, state, reason, reason_data, configured, updated, transitioned, tags"
+_ALARM = (
+    "account, region, name, kind, settings, state, reason, reason_data, configured, updated, transitioned, tags, "
+    "suppression"
+)
 GET_ALARM = f"SELECT {_ALARM} FROM cloudwatch_alarms WHERE {_OF} AND name = $3"
 LIST_ALARMS = f"SELECT {_ALARM} FROM cloudwatch_alarms WHERE {_OF} AND name > $3 ORDER BY name LIMIT $4"
 PUT_ALARM = """
 INSERT INTO cloudwatch_alarms (account, region, name, kind, settings, state, reason, reason_data, configured, updated,
-    transitioned, tags, due)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    transitioned, tags, due, suppression)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (account, region, name) DO UPDATE SET kind = excluded.kind, settings = excluded.settings,
     state = excluded.state, reason = excluded.reason, reason_data = excluded.reason_data,
     configured = excluded.configured, updated = excluded.updated, transitioned = excluded.transitioned,
-    tags = excluded.tags, due = excluded.due
+    tags = excluded.tags, due = excluded.due, suppression = excluded.suppression
 """
 SET_STATE = f"""
 UPDATE cloudwatch_alarms SET state = $4, reason = $5, reason_data = $6, updated = $7, transitioned = $8
 WHERE {_OF} AND name = $3
 """
+SET_SUPPRESSION = f"UPDATE cloudwatch_alarms SET suppression = $4, due = $5 WHERE {_OF} AND name = $3"
 SET_DUE = f"UPDATE cloudwatch_alarms SET due = $4 WHERE {_OF} AND name = $3"
 DELETE_ALARM = f"DELETE FROM cloudwatch_alarms WHERE {_OF} AND name = $3"
 DUE_ALARMS = f"SELECT {_ALARM} FROM cloudwatch_alarms WHERE due <= $1 ORDER BY due LIMIT $2"
@@ -276,10 +281,10 @@ class HistoryItem(NamedTuple):
 
 
 def _alarm(row: Sequence[Any]) -> Alarm:
-    account, region, name, kind, settings, state, reason, data, configured, updated, transitioned, tags = row
+    account, region, name, kind, settings, state, reason, data, configured, updated, transitioned, tags, kept = row
     return Alarm(
         Scope(account, region), name, Kind(kind), _settings(settings), State(state), reason, data,
-        configured, updated, transitioned, _tags(tags),
+        configured, updated, transitioned, _tags(tags), read(kept),
     )  # fmt: skip
 
 
@@ -301,6 +306,7 @@ async def put_alarm(tx: Tx, alarm: Alarm, due: int | None) -> None:
         PUT_ALARM, scope.account, scope.region, alarm.name, alarm.kind.value,
         msgspec.json.encode(alarm.settings).decode(), alarm.state.value, alarm.reason, alarm.reason_data,
         alarm.configured, alarm.updated, alarm.transitioned, msgspec.json.encode(alarm.tags).decode(), due,
+        alarm.suppression.text if alarm.suppression else "",
     )  # fmt: skip
 
 
@@ -311,6 +317,13 @@ async def set_state(tx: Tx, alarm: Alarm) -> None:
         SET_STATE, scope.account, scope.region, alarm.name, alarm.state.value, alarm.reason, alarm.reason_data,
         alarm.updated, alarm.transitioned,
     )  # fmt: skip
+
+
+async def set_suppression(tx: Tx, alarm: Alarm, suppression: Suppression | None) -> None:
+    """Keep a composite alarm's actions back, or no more; it is looked at again when that ends."""
+    scope = alarm.scope
+    text, until = ("", None) if suppression is None else (suppression.text, suppression.until)
+    await tx.execute(SET_SUPPRESSION, scope.account, scope.region, alarm.name, text, until)
 
 
 async def set_due(tx: Tx, alarm: Alarm, due: int | None) -> None:

@@ -133,7 +133,6 @@ def _expire(now: int) -> Callable[[Tx], Awaitable[int]]:
 
 # -- alarms -----------------------------------------------------------------------------------------------
 
-TOPIC = "cloudwatch.alarms"
 _AT_ONCE = 100
 """Alarms that are evaluated in one transaction."""
 _GRACE = 9_000
@@ -175,7 +174,8 @@ class AlarmTimer:
         trace = Trace.begin(self._kit.clock, self._kit.ids)
         for alarm in await storage.due_alarms(tx, now, _AT_ONCE):
             is_metric = alarm.kind is Kind.METRIC
-            await storage.set_due(tx, alarm, next_evaluation(alarm, now) if is_metric else None)
+            waits = None if alarm.suppression is None else alarm.suppression.until
+            await storage.set_due(tx, alarm, next_evaluation(alarm, now) if is_metric else waits)
             await self._changes.evaluate(tx, alarm, trace)
         waiting = await storage.next_due(tx)
         return None if waiting is None else waiting / 1000

@@ -59,12 +59,7 @@ class CompositeAlarm(Alarm):
     """An alarm over alarms; `Ref` gives its name."""
 
     type = "AWS::CloudWatch::CompositeAlarm"
-    lacking = frozenset(
-        {
-            "ActionConfiguration", "ActionsSuppressor", "ActionsSuppressorExtensionPeriod",
-            "ActionsSuppressorWaitPeriod",
-        }
-    )  # fmt: skip
+    lacking = frozenset({"ActionConfiguration"})
     put = "PutCompositeAlarm"
     kind = "CompositeAlarm"
 

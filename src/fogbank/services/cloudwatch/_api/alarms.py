@@ -20,13 +20,14 @@ from fogbank.services.cloudwatch._alarms import (
     read_metric_alarm,
 )
 from fogbank.services.cloudwatch._api.frame import CloudWatchService, position_of, refuse_parameters, tags_of
-from fogbank.services.cloudwatch._changes import Changes
+from fogbank.services.cloudwatch._changes import TOPIC, Changes
 from fogbank.services.cloudwatch._evaluation import State
 from fogbank.services.cloudwatch._notices import SOURCE, configuration_event
 from fogbank.services.cloudwatch._rules import alarm_name, compile_rule
+from fogbank.services.cloudwatch._suppression import suppressor_of
 from fogbank.services.cloudwatch.errors import AlarmNotFoundError, InvalidFormatError, RuleError
 from fogbank.services.cloudwatch.model import dimension_pairs
-from fogbank.services.cloudwatch.worker import TOPIC, first_evaluation
+from fogbank.services.cloudwatch.worker import first_evaluation
 from fogbank.services.kit import Kit
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class AlarmOperations(CloudWatchService):
     async def put_composite_alarm(self, call: Call, request: t.PutCompositeAlarmInputTypeDef) -> Reply:
         """The same of an alarm over alarms."""
         settings = read_composite_alarm(call.scope, request)
-        await self._put(call, request, Kind.COMPOSITE, settings, compile_rule(request["AlarmRule"]).children)
+        suppressor = suppressor_of(settings)
+        children = [*compile_rule(request["AlarmRule"]).children, *([suppressor] if suppressor else [])]
+        await self._put(call, request, Kind.COMPOSITE, settings, children)
         return {}
 
     async def _put(
@@ -290,7 +293,7 @@ def _configured(
         return Alarm(call.scope, name, kind, settings, State.UNKNOWN, INITIAL, "", now, now, now, tags)
     if "MetricId" in before.settings and "MetricId" in settings:
         settings = {**settings, "MetricId": before.settings["MetricId"]}
-    return replace(before, settings=settings, configured=now)
+    return replace(before, settings=settings, configured=now, suppression=None)
 
 
 async def _family(tx: Tx, call: Call, request: Mapping[str, Any] | Any) -> set[str] | None:
