@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 
 from fogbank.templates import loader
+from fogbank.templates._build import esbuild
 from fogbank.templates._build.code import CodeBuilder
 from fogbank.templates._build.errors import BuildError
 from fogbank.templates._build.handlers import check_handler
@@ -222,14 +223,42 @@ class _Builder:
         local = self._local(value)
         if local is None:
             return
-        method = (resource.get("Metadata") or {}).get("BuildMethod")
+        metadata = resource.get("Metadata") or {}
+        method = metadata.get("BuildMethod")
         runtime = self._text_of(merged.get("Runtime"))
         source = self._existing(logical_id, place.property, local, where)
+        if method == esbuild.METHOD and "Function" in type_name:
+            folder = self._bundle(logical_id, source, merged, metadata, properties, where)
+            self._built.append(BuiltCode(logical_id, source, folder))
+            properties[place.property] = {place.bucket: LOCAL_BUCKET, place.key: str(folder)}
+            return
         folder = self._code.build(logical_id, source, runtime, method, where, layer="Layer" in type_name)
         if "Function" in type_name:
             check_handler(logical_id, folder, source, runtime, self._text_of(merged.get("Handler")), where)
         self._built.append(BuiltCode(logical_id, source, folder))
         properties[place.property] = {place.bucket: LOCAL_BUCKET, place.key: str(folder)}
+
+    def _bundle(
+        self,
+        logical_id: str,
+        source: Path,
+        merged: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        properties: dict[str, Any],
+        where: str,
+    ) -> Path:
+        """The folder that esbuild makes; source maps go together with the variable that has Node.js read them."""
+        wanted = dict(metadata.get("BuildProperties") or {})
+        variables = (merged.get("Environment") or {}).get("Variables") or {}
+        options = str(variables.get("NODE_OPTIONS", ""))
+        if esbuild.MAP_OPTION in options:
+            wanted.setdefault("Sourcemap", True)
+        elif wanted.get("Sourcemap"):
+            options = f"{options} {esbuild.MAP_OPTION}".strip()
+            properties["Environment"] = {"Variables": {**variables, "NODE_OPTIONS": options}}
+        handler = self._text_of(merged.get("Handler"))
+        bundle = esbuild.Bundle(logical_id, source, handler, wanted, where)
+        return esbuild.bundle(self._output, bundle, self._progress)
 
     def _local(self, value: Any) -> str | None:
         """A local path that a property names; `None` if it names something else."""

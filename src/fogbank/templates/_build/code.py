@@ -46,7 +46,7 @@ class CodeBuilder:
         """The folder to deploy for a source: a folder, a zip file or a single file."""
         if source.is_file() and zipfile.is_zipfile(source):
             return self._unzipped(logical_id, source, where)
-        files = [source] if source.is_file() else sorted(_files(source))
+        files = [source] if source.is_file() else sorted(source_files(source))
         root = source.parent if source.is_file() else source
         digest = _digest(root, files)
         python = self._python(logical_id, root, runtime, method, where, layer=layer)
@@ -150,7 +150,7 @@ def _check_members(logical_id: str, archive: zipfile.ZipFile, where: str) -> Non
         raise BuildError(f"{logical_id}: its zip file is {size} bytes unzipped; {MAX_BYTES} are allowed", where=where)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def source_files(folder: Path) -> Iterator[Path]:
     """The files of a source folder that belong to a package. Links are followed once, not into loops."""
     for path, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in EXCLUDED]
