@@ -116,10 +116,10 @@ def bundle(output: Path, wanted: Bundle, progress: Callable[[str], None]) -> Pat
 
 
 def _run(program: Path, arguments: list[str], modules: Path | None, wanted: Bundle) -> None:
-    environment = {**os.environ, "NODE_PATH": str(modules)} if modules is not None else None
-    done = subprocess.run(
-        [str(program), *arguments], cwd=wanted.source, env=environment, capture_output=True, text=True, check=False
-    )
+    command = [str(program), *arguments]
+    if modules is not None:
+        command = ["env", f"NODE_PATH={modules}", *command]
+    done = subprocess.run(command, cwd=wanted.source, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise wanted.problem(f"esbuild cannot bundle it: {' '.join(lines[:6])[:800]}", "mend the source")
