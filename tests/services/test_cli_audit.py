@@ -10,6 +10,7 @@ from tests.conftest import ServerProcess
 from tests.services.test_cli import Fogbank, fogbank
 
 from fogbank.cli.failures import Exit
+from fogbank.cli.observed import function_run
 
 __all__ = ["fogbank"]
 
@@ -103,6 +104,33 @@ def test_without_a_server_the_template_alone_is_looked_at(template: Path, fogban
     assert printed.code == Exit.DONE
     assert "no server answers" in printed.err
     assert "of the template alone" in printed.out
+
+
+def test_what_is_not_deployed_is_not_audited(tmp_path: Path, fogbank: Fogbank) -> None:
+    """A resource whose condition does not hold with the parameters' defaults."""
+    path = tmp_path / "template.yaml"
+    head = "Parameters: {Stage: {Type: String, Default: test}}\nConditions: {Live: !Equals [!Ref Stage, live]}\n"
+    path.write_text(
+        head + "Resources:\n  Queue: {Type: AWS::SQS::Queue}\n  Other: {Type: AWS::SQS::Queue, Condition: Live}\n"
+    )
+    found = fogbank("audit", str(path), "--no-run", "--no-lint", "--json").document
+    assert rules(found) == {("W04", "Queue")}
+
+
+def test_reports_are_read_as_text_and_as_json() -> None:
+    """Both forms say the same."""
+    text = (
+        "REPORT RequestId: 1\tDuration: 10.20 ms\tBilled Duration: 211 ms\tMemory Size: 128 MB\t"
+        "Max Memory Used: 40 MB\tInit Duration: 200.00 ms\t"
+    )
+    metrics = {
+        "durationMs": 10.2, "billedDurationMs": 211, "memorySizeMB": 128, "maxMemoryUsedMB": 40,
+        "initDurationMs": 200.0,
+    }  # fmt: skip
+    document = json.dumps({"type": "platform.report", "record": {"metrics": metrics}})
+    assert function_run([text]) == function_run([document])
+    assert function_run([text, "START", "{}"]) == function_run([text])
+    assert function_run([]) is None
 
 
 def test_what_is_wrong_is_said(tmp_path: Path, fogbank: Fogbank) -> None:

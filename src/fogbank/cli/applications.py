@@ -15,11 +15,14 @@ import yaml
 from fogbank.cli.connection import Connection
 from fogbank.cli.failures import Exit, Failure
 from fogbank.core.clock import SystemClock
+from fogbank.core.scope import Scope
 from fogbank.insight.audit.code import Code
 from fogbank.templates.errors import TemplateError
+from fogbank.templates.functions import Environment, Evaluator
 from fogbank.templates.loader import load, locate
 from fogbank.templates.macros import SAM
-from fogbank.templates.sections import transforms
+from fogbank.templates.parameters import Value
+from fogbank.templates.sections import Parameter, scalar_text, transforms
 from fogbank.templates.translator import SamTranslator
 
 MAX_SOURCE = 512 * 1024
@@ -63,7 +66,8 @@ def read_application(path: Path, region: str) -> Source:
         found = _local_code(path.parent, raw, resource) if isinstance(resource, dict) else None
         if found is not None:
             code[name] = found
-    expanded = translated(raw, region, path) if SAM in named else raw
+    expanded = dict(translated(raw, region, path) if SAM in named else raw)
+    expanded["Resources"] = _deployed(expanded, region)
     lines = {}
     for name in expanded["Resources"]:
         line = _line(text, resources, name)
@@ -102,6 +106,27 @@ def translated(
     except TemplateError as error:
         missing = "pip install" in str(error)
         raise Failure(Exit.MISSING if missing else Exit.INVALID, str(error), where=str(path)) from None
+
+
+def _deployed(template: Mapping[str, Any], region: str) -> dict[str, Any]:
+    """The resources whose conditions hold with the parameters' defaults; what cannot be decided is there."""
+    parameters = {
+        name: Value(Parameter(name, str(body.get("Type", "String"))), scalar_text(body["Default"]))
+        for name, body in (template.get("Parameters") or {}).items()
+        if isinstance(body, dict) and isinstance(body.get("Default"), str | int | float)
+    }
+    conditions = template.get("Conditions") or {}
+    mappings = template.get("Mappings") or {}
+    environment = Environment(Scope(region=region), "stack", "stack", parameters, mappings, conditions)
+    evaluator = Evaluator(environment)
+
+    def holds(resource: Mapping[str, Any]) -> bool:
+        try:
+            return "Condition" not in resource or evaluator.condition(resource["Condition"])
+        except (TemplateError, KeyError, TypeError):
+            return True
+
+    return {name: resource for name, resource in template["Resources"].items() if holds(resource)}
 
 
 def _local_code(folder: Path, raw: Mapping[str, Any], resource: dict[str, Any]) -> Code | None:

@@ -14,7 +14,7 @@ from fogbank.cli.failures import Exit, Failure
 from fogbank.cli.logs import parse_since
 from fogbank.cli.output import Output
 from fogbank.cli.standing import on_demand, standing
-from fogbank.cli.used import only, read_usage
+from fogbank.cli.used import read_usage
 from fogbank.core.clock import SystemClock
 from fogbank.insight.cost import Entry, Line, Run, changes, curve, document, list_price, month_cost, run_cost
 from fogbank.insight.plots import svg_of
@@ -95,8 +95,7 @@ def command(
 
 
 def billed(connection: Connection, report: UsageReport) -> UsageReport:
-    """What was used in the connection's region and is billed by use: reads of provisioned tables are not."""
-    report = only(report, connection.region)
+    """What was used and is billed by use: reads of provisioned tables are not."""
     demanded = on_demand(connection)
 
     def counts(used: Used) -> bool:

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from fogbank.cli.connection import Connection
 from fogbank.cli.failures import Exit, Failure
 from fogbank.cli.resolving import resources
@@ -70,18 +68,20 @@ def _functions(connection: Connection, physical: Mapping[str, tuple[str, str]]) 
     found = {}
     for logical, (kind, name) in physical.items():
         if kind == "AWS::Lambda::Function":
-            run = function_run(reports(connection, f"/aws/lambda/{name}"))
+            config = connection.client("lambda").get_function_configuration(FunctionName=name)
+            group = config.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
+            run = function_run(reports(connection, group))
             if run is not None:
                 found[logical] = run
     return found
 
 
-def reports(connection: Connection, group: str, *, since: int = 0) -> list[str]:
-    """The REPORT lines of a function's log since a moment (milliseconds)."""
+def reports(connection: Connection, group: str) -> list[str]:
+    """The REPORT lines of a function's log, as text or JSON."""
     logs = connection.client("logs")
     lines: list[str] = []
     pages = logs.get_paginator("filter_log_events").paginate(
-        logGroupName=group, filterPattern='"REPORT RequestId"', startTime=since
+        logGroupName=group, filterPattern='?"REPORT RequestId" ?"platform.report"'
     )
     try:
         for page in pages:
@@ -90,23 +90,38 @@ def reports(connection: Connection, group: str, *, since: int = 0) -> list[str]:
                 break
     except logs.exceptions.ResourceNotFoundException:
         return []
-    except ClientError:
-        raise
     return lines
 
 
 def function_run(lines: Sequence[str]) -> FunctionRun | None:
     """What REPORT lines say of a function; `None` if there are none."""
-    found = [match for line in lines if (match := _REPORT.search(line))]
+    found = [values for line in lines if (values := _values(line)) is not None]
     if not found:
         return None
     return FunctionRun(
         invocations=len(found),
         memory=int(found[-1]["memory"]),
-        used=max(int(match["used"]) for match in found),
-        durations=sorted(float(match["billed"]) for match in found),
-        inits=sorted(float(match["init"]) for match in found if match["init"]),
+        used=max(int(values["used"]) for values in found),
+        durations=sorted(float(values["billed"]) for values in found),
+        inits=sorted(float(values["init"]) for values in found if values["init"]),
     )
+
+
+def _values(line: str) -> Mapping[str, Any] | None:
+    """What a REPORT line says; `None` if it is none."""
+    if not line.startswith("{"):
+        match = _REPORT.search(line)
+        return None if match is None else match.groupdict()
+    try:
+        metrics = json.loads(line)["record"]["metrics"]
+        return {
+            "billed": metrics["billedDurationMs"],
+            "memory": metrics["memorySizeMB"],
+            "used": metrics["maxMemoryUsedMB"],
+            "init": metrics.get("initDurationMs"),
+        }
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def read_repeats(path: Path) -> dict[str, Sequence[str]]:

@@ -16,7 +16,7 @@ MAX_TRACES = 10_000
 
 
 def read_usage(connection: Connection, *, since: float = 0.0, traces: int = MAX_TRACES) -> UsageReport:
-    """The server's usage, resources by their ARNs; `Failure` if the server records none."""
+    """What our account used in our region, resources by their ARNs; `Failure` if the server records nothing."""
     query = urlencode({"since": since, "traces": min(traces, MAX_TRACES)})
     document = connection.get(f"/_fogbank/usage?{query}")
     if not document.get("on"):
@@ -26,7 +26,7 @@ def read_usage(connection: Connection, *, since: float = 0.0, traces: int = MAX_
             where=connection.endpoint,
             do="start it without FOGBANK_TELEMETRY=false (or --no-telemetry)",
         )
-    return UsageReport(
+    report = UsageReport(
         since=document["since"],
         until=document["until"],
         totals=tuple(_used(used) for used in document["totals"]),
@@ -36,6 +36,7 @@ def read_usage(connection: Connection, *, since: float = 0.0, traces: int = MAX_
         ),
         unfollowed=document["unfollowed"],
     )
+    return only(report, connection.region, connection.client("sts").get_caller_identity()["Account"])
 
 
 def _used(given: Mapping[str, Any]) -> Used:
@@ -49,14 +50,16 @@ def _used(given: Mapping[str, Any]) -> Used:
     )
 
 
-def only(report: UsageReport, region: str) -> UsageReport:
-    """What was used in one region: each has its own prices."""
+def only(report: UsageReport, region: str, account: str) -> UsageReport:
+    """What an account used in one region: each region has its own prices."""
     return UsageReport(
         report.since,
         report.until,
-        tuple(used for used in report.totals if used.region == region),
+        tuple(used for used in report.totals if (used.region, used.account) == (region, account)),
         tuple(
-            TraceUse(trace.root, trace.began, tuple(used for used in trace.uses if used.region == region))
+            TraceUse(
+                trace.root, trace.began, tuple(u for u in trace.uses if (u.region, u.account) == (region, account))
+            )
             for trace in report.traces
         ),
         report.unfollowed,

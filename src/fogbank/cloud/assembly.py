@@ -182,8 +182,17 @@ class LocalCloud(Actor):
         if self.telemetry.wants(inner.root):
             self._recorder.done(door.operation, call, request, reply, parent, begin)
         if door.rule is not None:
-            self.usage.add(scope, inner.root, door.rule(request, reply))
+            self._meter(door.rule, call, request, reply)
         return reply
+
+    def _meter(self, rule: Rule, call: Call, request: Request, reply: Reply) -> None:
+        """Add what a request used. It was answered: what a rule does not understand is no reason to fail it."""
+        try:
+            uses = rule(request, reply)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            _log.exception("%s.%s is not metered (request %s)", call.service, call.operation, call.request_id)
+            return
+        self.usage.add(call.scope, call.trace.root, uses)
 
     async def _answer(self, door: _Door, call: Call, request: Request) -> Reply:
         """Check a request and have its service answer it."""

@@ -6,6 +6,7 @@ machines and the timers record of them carry what a bill needs.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from fogbank.insight.meter import express, invocation
@@ -13,6 +14,8 @@ from fogbank.telemetry import Kind, Span
 from fogbank.telemetry.usage import Usage, Use
 
 NOTHING: tuple[Use, ...] = ()
+MAX_TRACED = 10_000
+"""Traces of functions with active tracing that are remembered, to bill each once."""
 
 
 def uses_of(span: Span) -> Sequence[Use]:
@@ -83,6 +86,7 @@ class SpanMeter:
 
     def __init__(self, usage: Usage) -> None:
         self._usage = usage
+        self._traced: OrderedDict[str, None] = OrderedDict()
 
     def __call__(self, spans: Sequence[Span]) -> None:
         for span in spans:
@@ -90,3 +94,14 @@ class SpanMeter:
                 uses = uses_of(span)
                 if uses:
                     self._usage.add(span.scope, span.trace, uses)
+                if "traced" in span.attributes and self._is_new(span.trace):
+                    self._usage.add(span.scope, span.trace, (Use("xray.traces-recorded", "", 1),))
+
+    def _is_new(self, root: str) -> bool:
+        """Whether X-Ray records a trace here for the first time: it bills a trace once, however long."""
+        if root in self._traced:
+            return False
+        self._traced[root] = None
+        if len(self._traced) > MAX_TRACED:
+            self._traced.popitem(last=False)
+        return True

@@ -65,6 +65,8 @@ class Recorder:
             attributes["init"] = outcome.init
         if event.stream is not None and event.stream.size:
             attributes["streamed"] = event.stream.size
+        if version.traced and inner.sampled:
+            attributes["traced"] = True
         if version.processors is not None:
             attributes["trial"] = True
         if version.architecture != "x86_64":

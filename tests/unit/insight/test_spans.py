@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from fogbank.core.clock import VirtualClock
+from fogbank.core.config import Config
 from fogbank.core.scope import Scope
-from fogbank.insight.spans import uses_of
-from fogbank.telemetry import Kind, Span, Status
+from fogbank.insight.spans import SpanMeter, uses_of
+from fogbank.telemetry import Kind, Span, Status, Telemetry
+from fogbank.telemetry.usage import Usage
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:orders"
 
@@ -42,6 +46,20 @@ def test_schedules_are_billed_and_scheduled_rules_are_not() -> None:
     """Both come by the clock."""
     assert uses_of(span(Kind.SCHEDULE, "scheduler"))[0].unit == "scheduler.invocations"
     assert uses_of(span(Kind.SCHEDULE, "events"))[0].unit == "events.scheduled"
+
+
+async def test_a_trace_that_x_ray_records_is_billed_once(tmp_path: Path, clock: VirtualClock) -> None:
+    """However many functions with active tracing it runs through."""
+    telemetry = Telemetry(Config(data=tmp_path), clock, inline_commit=True)
+    usage = Usage(telemetry, clock)
+    meter = SpanMeter(usage)
+    await telemetry.start()
+    for _ in range(2):
+        meter([span(Kind.INVOCATION, "lambda", billed=1, traced=True), span(Kind.INVOCATION, "lambda", billed=1)])
+    found = {used.unit: used.quantity for used in (await usage.report()).totals}
+    await telemetry.stop()
+    assert found["lambda.requests"] == 4
+    assert found["xray.traces-recorded"] == 1
 
 
 def test_requests_are_metered_at_the_door() -> None:
