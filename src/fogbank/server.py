@@ -25,7 +25,6 @@ from fogbank.gateway import Gateway
 from fogbank.gateway.traces import TracePages
 from fogbank.services.cloudformation import CloudFormation
 from fogbank.services.lambda_ import Lambda
-from fogbank.telemetry.metrics import MINUTE
 from fogbank.telemetry.prometheus import expose
 from fogbank.templates.engine import Engine
 
@@ -101,10 +100,8 @@ class Server(Actor):
 
     async def metrics(self) -> str:
         """What is counted, as Prometheus reads it; what is sampled is at most a minute old."""
-        counted = self.cloud.metrics
-        if self.clock.time() - counted.sampled_at >= MINUTE:
-            await counted.sample()
-        return expose(counted, version=__version__, started=self._started)
+        await self.cloud.metrics.sample()
+        return expose(self.cloud.metrics, version=__version__, started=self._started)
 
     async def trial(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """See `gateway.admin`: `{"function", "region", "account", "payload", "memory"}`, or `{…, "end": [MB, …]}`."""

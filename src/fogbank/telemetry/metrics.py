@@ -200,8 +200,7 @@ class Metrics:
         self._series: dict[tuple[Scope, str, str, Dimensions, str], Series] = {}
         self._active: list[Series] = []
         self._samplers: list[Sampler] = []
-        self.sampled_at = 0.0
-        """When the gauges were sampled last (clock seconds)."""
+        self._sampled_at = 0.0
         self.on_reset: list[Callable[[], None]] = []
         """Called when all series are forgotten."""
         self.on_pending: Callable[[], None] | None = None
@@ -242,8 +241,11 @@ class Metrics:
         self._samplers.append(sampler)
 
     async def sample(self) -> None:
-        """Have every registered function add its values."""
-        self.sampled_at = self._clock.time()
+        """Have every registered function add its values, once a minute however often this is called."""
+        now = self._clock.time()
+        if now // MINUTE == self._sampled_at // MINUTE:
+            return
+        self._sampled_at = now
         for sampler in self._samplers:
             await sampler()
 
@@ -264,6 +266,7 @@ class Metrics:
     def reset(self) -> None:
         """Forget all samples and all series: everything was emptied. Those that are held go on counting."""
         self.drain()
+        self._sampled_at = 0.0
         self._series.clear()
         for forget in self.on_reset:
             forget()

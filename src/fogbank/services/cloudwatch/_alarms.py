@@ -118,6 +118,7 @@ def read_metric_alarm(scope: Scope, request: Mapping[str, Any], metric_id: str) 
     else:
         _check_single(scope, request)
     settings = _settings(scope, request)
+    settings["Threshold"] = float(request["Threshold"])
     if not request.get("Metrics"):
         settings.setdefault("Dimensions", [])
         settings["MetricId"] = metric_id

@@ -7,16 +7,8 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from fogbank.core.arn import Arn
-from fogbank.delivery import Attempt, Failure, Message
-from fogbank.delivery.targets import TargetRoute
-from fogbank.storage import Tx
 from fogbank.telemetry.metrics import Metrics, Panel, Panels
-
-if TYPE_CHECKING:
-    from fogbank.services.kit import Kit
 
 
 class RuleMetrics:
@@ -41,34 +33,3 @@ class RuleMetrics:
     def fired(self, arn: str) -> None:
         """A rule's schedule came due."""
         self.of(arn).add("TriggeredRules")
-
-
-class RuleRoute(TargetRoute):
-    """Delivers to the targets of rules by the API call that fits, and counts what comes of it."""
-
-    def __init__(self, kit: Kit, counts: RuleMetrics) -> None:
-        super().__init__(kit.cloud, kit.delivery, kit.clock)
-        self._counts = counts
-
-    def _add(self, message: Message, name: str) -> None:
-        rule = message.dead_letter_attributes.get("RULE_ARN")
-        if rule is not None:
-            self._counts.of(rule).add(name)
-
-    async def join(self, tx: Tx, message: Message) -> bool:
-        """The first attempt, where that needs no hop."""
-        joined = await super().join(tx, message)
-        if joined:
-            self._add(message, "Invocations")
-        return joined
-
-    async def attempt(self, attempt: Attempt) -> Any:
-        self._add(attempt.message, "Invocations" if attempt.number == 1 else "RetryInvocationAttempts")
-        return await super().attempt(attempt)
-
-    async def exhausted(self, tx: Tx, attempt: Attempt, failure: Failure) -> None:
-        """Count the failure, and the dead letter that follows."""
-        self._add(attempt.message, "FailedInvocations")
-        if attempt.message.dead_letter is not None:
-            self._add(attempt.message, "InvocationsSentToDlq")
-        await super().exhausted(tx, attempt, failure)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from fogbank.core.scope import Scope
 from fogbank.services.events._api.archives import ArchiveOperations
 from fogbank.services.events._api.destinations import DestinationOperations
-from fogbank.services.events._api.publishing import ForwardRoute, PublishingOperations
+from fogbank.services.events._api.publishing import PublishingOperations
 from fogbank.services.events._api.replays import ReplayOperations
 from fogbank.services.events._api.rules import RuleOperations
 from fogbank.services.events._api.tags import TagOperations
 from fogbank.services.events._api.targets import TargetOperations
 from fogbank.services.events._destinations.route import ROUTE as DESTINATION
-from fogbank.services.events._destinations.route import DestinationRoute
 from fogbank.services.events._destinations.storage import authorizing
-from fogbank.services.events._metrics import RuleRoute
+from fogbank.services.events._routes import CountedDestinations, CountedForwarding, RuleRoute
 from fogbank.services.events._targets import FORWARD, TARGET
 from fogbank.services.events.model import BusKey
 from fogbank.services.events.worker import (
@@ -52,8 +51,11 @@ class Events(
             DueWorker("events-replays", storage, clock, REPLAYS_TOPIC, replayer.act),
             DueWorker("events-archives", storage, clock, ARCHIVES_TOPIC, reaper.act),
         )
-        kit.delivery.route(FORWARD, ForwardRoute(self))
-        route = DestinationRoute(kit.cloud, kit.delivery, clock, storage, self._keeper, kit.usage)
+        forwarding = CountedForwarding(self)
+        forwarding.counts = self._counts
+        kit.delivery.route(FORWARD, forwarding)
+        route = CountedDestinations(kit.cloud, kit.delivery, clock, storage, self._keeper, kit.usage)
+        route.counts = self._counts
         kit.delivery.route(DESTINATION, route)
         kit.delivery.connections = self._keeper
         kit.delivery.route(TARGET, RuleRoute(kit, self._counts))
