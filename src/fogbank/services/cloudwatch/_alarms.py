@@ -116,7 +116,7 @@ def read_metric_alarm(scope: Scope, request: Mapping[str, Any], metric_id: str) 
     if request.get("Metrics"):
         _check_metrics(scope, request)
     else:
-        _check_single(scope, request)
+        _check_single(request)
     settings = _settings(scope, request)
     settings["Threshold"] = float(request["Threshold"])
     if not request.get("Metrics"):
@@ -199,7 +199,7 @@ def _check_metrics(scope: Scope, request: Mapping[str, Any]) -> None:
     _check_span(request["EvaluationPeriods"], plan.longest)
 
 
-def _check_single(scope: Scope, request: Mapping[str, Any]) -> None:
+def _check_single(request: Mapping[str, Any]) -> None:
     for name in ("MetricName", "Namespace", "Period"):
         if request.get(name) is None:
             raise RuleError(f"The parameter {name} is required.")
@@ -212,7 +212,6 @@ def _check_single(scope: Scope, request: Mapping[str, Any]) -> None:
     if period not in _FAST and period % 60:
         raise RuleError("The parameter Period must be 10, 20, 30, or a multiple of 60.")
     _check_span(request["EvaluationPeriods"], period)
-    del scope
 
 
 def _check_span(periods: int, period: int) -> None:
