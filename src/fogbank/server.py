@@ -22,6 +22,7 @@ from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
 from fogbank.core.scope import Scope
 from fogbank.gateway import Gateway
+from fogbank.gateway.otlp import OtlpReceiver
 from fogbank.gateway.traces import TracePages
 from fogbank.services.cloudformation import CloudFormation
 from fogbank.services.lambda_ import Lambda
@@ -60,7 +61,14 @@ class Server(Actor):
             )
         traces = TracePages(self.cloud.telemetry, self.cloud.graph, self.clock)
         self.gateway = Gateway(
-            self.cloud, self.config, self.clock, ids, credentials=self.cloud, admin=self, traces=traces
+            self.cloud,
+            self.config,
+            self.clock,
+            ids,
+            credentials=self.cloud,
+            admin=self,
+            traces=traces,
+            otlp=OtlpReceiver(self.cloud.telemetry, self.config),
         )
         self.http = HttpServer(self.gateway.handle, self.clock, HttpLimits.of(self.config))
         self.cloud.runtime.door = self.http.open_door

@@ -21,7 +21,7 @@ from fogbank.cli.traces import server_since
 @click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file.")
 @click.pass_context
 def command(context: click.Context, *, since: str, form: str, file: Path | None) -> None:
-    """Show who calls whom: how often, with what success, how quickly. Counts are exact, by the minute."""
+    """Show who calls whom: how often, with what success, how quickly, by the minute."""
     connection, output = connected(context)
     graph = connection.get(f"/_fogbank/map?{urlencode({'since': server_since(connection, since)})}")
     if output.json:

@@ -32,6 +32,8 @@ HELP = {
     "telemetry_rate": "Spans a second that are written down; of more, whole traces are left out, never what failed.",
     "isolation": "sandbox: functions see a small root of their own; process: the machine; auto: the best there is.",
     "egress": "Whether functions reach the machine's network; off needs the sandbox, and Fogbank stays in reach.",
+    "otlp_endpoint": "URL of an OpenTelemetry collector that every span is sent to.",
+    "otlp_headers": "Headers for the collector: NAME=VALUE,NAME=VALUE.",
     "xray_port": "UDP port of X-Ray's daemon, on loopback; a free one if it is taken.",
     "log_level": "What the server logs on standard error.",
     "fault": "For crash tests: kill the process at a named point (NAME or NAME:COUNT).",

@@ -34,6 +34,7 @@ from fogbank.storage.engine import StorageBusyError
 from fogbank.telemetry import Telemetry
 from fogbank.telemetry.graph import Graph
 from fogbank.telemetry.metrics import Metrics
+from fogbank.telemetry.otlp import Exporter
 from fogbank.telemetry.usage import Usage
 
 _log = logging.getLogger("fogbank.cloud")
@@ -77,6 +78,9 @@ class LocalCloud(Actor):
         self._recorder = Recorder(self.telemetry, clock)
         self.usage = Usage(self.telemetry, clock)
         self.telemetry.observe(SpanMeter(self.usage))
+        self.exporter = _exporter(config, clock)
+        if self.exporter is not None:
+            self.telemetry.observe(self.exporter.take)
         self.graph = Graph(self.telemetry, clock, ids.hex(8))
         self.delivery = Delivery(storage, clock, ids, self.telemetry)
         self.runtime = Runtime(config, clock, ids, self.telemetry)
@@ -108,6 +112,8 @@ class LocalCloud(Actor):
         packages += [type(service).migrations() for service in self.services.values()]
         await self.storage.migrate(packages)
         await self.telemetry.start()
+        if self.exporter is not None:
+            await self.exporter.start()
         await self.runtime.start()
         for service in self.services.values():
             await service.start()
@@ -119,6 +125,8 @@ class LocalCloud(Actor):
             await service.stop()
         await self.runtime.stop()
         await self.telemetry.stop()
+        if self.exporter is not None:
+            await self.exporter.stop()
         await self.storage.close()
 
     def drain(self) -> None:
@@ -257,3 +265,10 @@ class LocalCloud(Actor):
         if service not in self.services:
             return NotImplementedByFogbank(f"Fogbank does not have the service {service} yet ({operation} was called)")
         return NotImplementedByFogbank(f"Fogbank does not implement {service}.{operation} yet")
+
+
+def _exporter(config: Config, clock: Clock) -> Exporter | None:
+    """What sends spans to a collector, if there is one."""
+    if not config.otlp_endpoint:
+        return None
+    return Exporter(config.otlp_endpoint, config.otlp_header_pairs, clock)

@@ -87,6 +87,10 @@ class Config:
     """Spans a second that are written down; of more, whole traces are left out, never those that failed."""
     isolation: Isolation = Isolation.PROCESS
     egress: Egress = Egress.ON
+    otlp_endpoint: str = ""
+    """The URL of an OpenTelemetry collector that every span is sent to; none, if it is empty."""
+    otlp_headers: str = ""
+    """Headers for it: `name=value,name=value`."""
     xray_port: int = 2000
     """The UDP port of X-Ray's daemon, on loopback; if it is taken, or 0, a free one."""
     log_level: str = "warning"
@@ -99,6 +103,12 @@ class Config:
             raise ConfigError(f"account: expected 12 digits, got {self.account!r}")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
+        if self.otlp_endpoint and not self.otlp_endpoint.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"otlp_endpoint: expected a URL such as http://127.0.0.1:4318, got {self.otlp_endpoint!r}"
+            )
+        if any(not name or not value for name, value in self.otlp_header_pairs):
+            raise ConfigError("otlp_headers: expected name=value,name=value")
         if not 0 <= self.xray_port <= 65535:
             raise ConfigError(f"xray_port: expected 0 to 65535, got {self.xray_port}")
         if self.log_level not in LOG_LEVELS:
@@ -134,6 +144,12 @@ class Config:
     def with_port(self, port: int) -> Config:
         """The same with the port that the operating system chose."""
         return replace(self, port=port)
+
+    @property
+    def otlp_header_pairs(self) -> list[tuple[str, str]]:
+        """`otlp_headers`, taken apart."""
+        parts = [part.partition("=") for part in self.otlp_headers.split(",") if part.strip()]
+        return [(name.strip(), value.strip()) for name, _, value in parts]
 
     @property
     def endpoint(self) -> str:

@@ -9,7 +9,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fogbank.core.config import Auth
+from fogbank.core.config import Auth, is_loopback
 from fogbank.core.downloads import Downloads
 from fogbank.core.errors import ApiError, InternalFailureError
 from fogbank.core.faults import point
@@ -18,8 +18,11 @@ from fogbank.core.sites import Sites
 from fogbank.core.trace import Trace
 from fogbank.gateway import aws_chunked, browser
 from fogbank.gateway.admin import WELCOME, Admin, AdminPages
+from fogbank.gateway.answers import problem
 from fogbank.gateway.authentication import Authenticator
 from fogbank.gateway.hosts import MARK, Hosts
+from fogbank.gateway.otlp import PATH as OTLP_PATH
+from fogbank.gateway.otlp import OtlpReceiver
 from fogbank.gateway.protocols.faults import SerializationError
 from fogbank.gateway.recognise import Recogniser, UnrecognisedError, virtual_bucket
 
@@ -54,7 +57,9 @@ class Gateway:
         credentials: CredentialSource,
         admin: Admin,
         traces: TracePages | None = None,
+        otlp: OtlpReceiver | None = None,
     ) -> None:
+        self._otlp = otlp
         self._cloud = cloud
         self._config = config
         self._ids = ids
@@ -78,7 +83,18 @@ class Gateway:
             return await self._handle_page(request, origin)
         if request.path.startswith("/_"):
             return await self._admin.handle(request)
+        if request.path == OTLP_PATH and self._otlp is not None:
+            return await self._take_spans(request, self._otlp)
         return await self._handle_api(request)
+
+    async def _take_spans(self, request: HttpRequest, otlp: OtlpReceiver) -> HttpResponse:
+        """OpenTelemetry's clients sign nothing: with `--auth verify` only those on this machine are listened to."""
+        if self._verify and not is_loopback(request.client):
+            return HttpResponse(403)
+        try:
+            return await otlp.handle(prepare(request, None, self._config.max_body))
+        except SerializationError as error:
+            return problem(400, error.message)
 
     async def _handle_page(self, request: HttpRequest, origin: str) -> HttpResponse:
         """A request that a page in a browser makes."""
