@@ -101,12 +101,13 @@ def until(condition: Callable[[], bool], patience: float = PATIENCE, every: floa
     return False
 
 
-def deploy(server: Server, template: Path, stack: str) -> dict[str, str]:
+def deploy(server: Server, template: Path, stack: str, *options: str) -> dict[str, str]:
     """Build and deploy a template; its outputs."""
-    command(f"fogbank deploy examples/{template.parent.name}/{template.name} --stack {stack}")
+    line = " ".join(("--stack", stack, *options))
+    command(f"fogbank deploy examples/{template.parent.name}/{template.name} {line}")
     begun = time.monotonic()
     with console.status("  building (pip installs what the functions require) and deploying…"):
-        made = server.run("deploy", str(template), "--stack", stack)
+        made = server.run("deploy", str(template), "--stack", stack, *options)
     say(
         f"{made['status']} after {time.monotonic() - begun:.1f} s: {len(made['resources'])} resources, "
         "from a template that AWS takes as it is"

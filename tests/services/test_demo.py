@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("name", "claims"), [("orders", 9), ("travel-saga", 9), ("fan-out", 5)])
+@pytest.mark.parametrize(("name", "claims"), [("orders", 9), ("travel-saga", 9), ("fan-out", 5), ("warm-up", 3)])
 def test_the_demos_claims_hold(name: str, claims: int) -> None:
     """It checks each claim that it prints, leaves nothing behind, and fits a terminal."""
     done = subprocess.run(

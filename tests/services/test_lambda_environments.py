@@ -33,6 +33,15 @@ async def test_a_warm_environment_is_used_again(runtime: Runtime, make: Make) ->
     assert runtime.alive == 1
 
 
+async def test_an_event_is_not_handed_to_an_environment_that_is_being_ended(runtime: Runtime, make: Make) -> None:
+    """Its process may need some time to go: the event that comes just then is not killed with it."""
+    version = make(PID)
+    pid = await run(runtime, version)
+    (environment,) = runtime._pools[version.key].environments
+    environment.end()
+    assert await run(runtime, version) != pid
+
+
 async def test_versions_do_not_share_environments(runtime: Runtime, make: Make) -> None:
     assert await run(runtime, make(PID)) != await run(runtime, make(PID))
 

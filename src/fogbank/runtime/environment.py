@@ -496,9 +496,13 @@ class Environment:
 
     def end(self) -> None:
         """End it: an idle one in order, so that extensions have some time. `on_gone` follows."""
-        if self.state is State.IDLE and self.company.shut_down("spindown", self.kill):
-            self.state = State.ENDING
-            self._processes.thaw()
+        if self.state is State.IDLE:
+            in_order = self.company.shut_down("spindown", self.kill)
+            self.state = State.ENDING  # no event is handed to it any more
+            if in_order:
+                self._processes.thaw()
+            else:
+                self.kill()
         elif self.state is not State.ENDING:
             self.kill()
 
