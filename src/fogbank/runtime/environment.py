@@ -487,11 +487,6 @@ class Environment:
         if self.state is State.IDLE:
             self._processes.freeze()
 
-    @property
-    def frozen(self) -> bool:
-        """Whether its processes are stopped."""
-        return self._processes.frozen
-
     # -- the end ------------------------------------------------------------------------------------------------
 
     def end(self) -> None:
