@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,7 @@ def handler(event, context):
     assert found == [True, False, [], [], ["app.py"]]
 
 
+@pytest.mark.slow
 async def test_a_fork_bomb_reaches_the_limit_of_lambda_and_ends_with_its_environment(
     sandbox: Runtime, make: Make
 ) -> None:
@@ -255,6 +257,26 @@ def handler(event, context):
 """
     found = await fail(sandbox, make(source, memory=128))
     assert found["errorType"] == "Runtime.OutOfMemory"
+
+
+async def test_a_large_package_is_compiled_once_and_by_nobody_of_its_own(sandbox: Runtime, make: Make) -> None:
+    source = """
+import importlib.util, os, sys, sqlite3
+import many.m7
+def handler(event, context):
+    try:
+        open(importlib.util.cache_from_source(__file__), "w")
+    except OSError as error:
+        written = type(error).__name__
+    kept = "/var/cache/var/task/many"
+    return len(os.listdir(kept)), written, many.m7.__cached__, sys.pycache_prefix, os.access(kept, os.W_OK)
+"""
+    version = make(source)
+    (version.task / "many").mkdir()
+    for number in range(60):
+        (version.task / "many" / f"m{number}.py").write_text(f"value = {number}\n")
+    cached = f"/var/task/many/__pycache__/m7.{sys.implementation.cache_tag}.pyc"
+    assert await run(sandbox, version) == [60, "FileNotFoundError", cached, None, False]
 
 
 async def test_nothing_is_left_of_many_sandboxes(sandbox: Runtime, make: Make) -> None:

@@ -13,6 +13,7 @@ from fogbank.core.clock import Clock
 from fogbank.core.config import Config, Egress, Isolation
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
+from fogbank.runtime.bytecode import Bytecode
 from fogbank.runtime.company import executables
 from fogbank.runtime.environment import Environment
 from fogbank.runtime.forker import Forker, Order
@@ -86,6 +87,7 @@ class Maker(Actor):
         self._parents: dict[Path, PreparedParent] = {}
         self._preparing: dict[Path, asyncio.Task[PreparedParent]] = {}
         self._snapshots = Snapshots(self, self.spawn)
+        self._bytecode = Bytecode(self._folder / "bytecode", ids, self.spawn)
         self._quarters: asyncio.Task[Quarters] | None = None
         self.door: Door | None = None
         """Answers as Fogbank in the networks of environments that have their own."""
@@ -138,6 +140,10 @@ class Maker(Actor):
 
         if isinstance(attempt.parent, PreparedParent) and attempt.parent.lacking:
             environment.note(f"bundle boto3 with the function: Fogbank's does not run here ({attempt.parent.lacking})")
+        found = choice.interpreter
+        if quarters.sandboxed and found is not None and found.language == "python":
+            assert isinstance(attempt.parent, PreparedParent), "sandboxes have no snapshots"
+            await self._bytecode.ready(version, found, attempt.parent)
         controls = (control,) if control >= 0 else ()
         if quarters.ports is not None:
             environment.live_apart(OwnNetwork(self.door))
@@ -193,7 +199,12 @@ class Maker(Actor):
             xray=self.xray_address,
         )
         environ = variables(version, place, choice, credentials, environment.how)
-        order = order_for(environment.id, version, choice, place, environ, quarters, snapshot=snapshot)
+        compiled = []
+        if quarters.sandboxed and choice.interpreter is not None and choice.interpreter.language == "python":
+            compiled = self._bytecode.binds(version, choice.interpreter)
+        order = order_for(
+            environment.id, version, choice, place, environ, quarters, snapshot=snapshot, compiled=compiled
+        )
         python = str(self._forker(choice).path)
         return supervised(order, environment.company.external, place, python)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from fogbank.runtime.bytecode import SEEN
 from fogbank.runtime.forker import Order, Sandbox
 from fogbank.runtime.interpreters import Choice
 from fogbank.runtime.model import FunctionVersion, RuntimeUnavailableError
@@ -86,13 +87,17 @@ def order_for(
     quarters: Quarters,
     *,
     snapshot: bool = False,
+    compiled: Sequence[tuple[str, str, bool]] = (),
 ) -> Order:
-    """The order for a new environment: a forked Python, or a program that takes the fork's place."""
+    """The order for a new environment: a forked Python, or a program that takes the fork's place.
+
+    `compiled` are the binds of a sandboxed function's compiled Python.
+    """
     limits = {"RLIMIT_NOFILE": MAX_FILES, "RLIMIT_FSIZE": version.ephemeral * 1024 * 1024}
     sandbox = None
     if quarters.sandboxed:
         limits["RLIMIT_NPROC"] = MAX_PROCESSES
-        sandbox = _sandbox(version, choice, quarters)
+        sandbox = _sandbox(version, choice, quarters, compiled)
     wrapper = version.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
     found = choice.interpreter
     if found is not None and found.language == "python" and not wrapper:
@@ -102,7 +107,7 @@ def order_for(
             environ=environ,
             folder=place.task,
             path=(place.task, f"{place.opt}/{libraries}", f"{place.opt}/python"),
-            pycache=None if quarters.sandboxed else str(quarters.folder / "pycache" / version.task.name),
+            pycache=SEEN if quarters.sandboxed else str(quarters.folder / "pycache" / version.task.name),
             limits=limits,
             snapshot=snapshot,
             sandbox=sandbox,
@@ -136,8 +141,10 @@ def supervised(order: Order, names: Sequence[str], place: Place, python: str) ->
     )
 
 
-def _sandbox(version: FunctionVersion, choice: Choice, quarters: Quarters) -> Sandbox:
-    binds = [(str(version.task.absolute()), "/var/task", False)]
+def _sandbox(
+    version: FunctionVersion, choice: Choice, quarters: Quarters, compiled: Sequence[tuple[str, str, bool]]
+) -> Sandbox:
+    binds = [(str(version.task.absolute()), "/var/task", False), *compiled]
     if version.layers is not None:
         binds.append((str(version.layers.absolute()), "/opt", False))
     if choice.interpreter is not None and choice.interpreter.language == "node":

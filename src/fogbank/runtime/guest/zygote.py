@@ -536,9 +536,13 @@ def begin() -> None:
     bootstrap, plan, offered = found
     for name in ("zygote", "snapshot", "sandbox"):  # no business of the function
         sys.modules.pop(name, None)
-    sys.pycache_prefix = plan.pycache
+    compiled = None
+    if plan.shell is None:
+        sys.pycache_prefix = plan.pycache
+    else:
+        sys.pycache_prefix, compiled = None, plan.pycache
     pause = None
     if plan.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         stay = None if plan.control is None else functools.partial(stay_as_snapshot, plan.control, plan.environ)
         pause = functools.partial(snapshot.pause, stay=stay)
-    bootstrap.start(plan.path, offered, pause)
+    bootstrap.start(plan.path, offered, pause, compiled)
