@@ -198,13 +198,18 @@ async def test_an_extension_that_cannot_be_started(runtime: Runtime, layered: Ca
 
 
 @pytest.mark.slow
-async def test_an_extension_that_crashes_takes_the_event_with_it(
-    runtime: Runtime, layered: Callable[..., FunctionVersion]
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [("os._exit(5)", "Extension.Crash"), ("report(identifier, 'exit', 'Mine'); os._exit(5)", "Extension.ExitError")],
+)
+async def test_an_extension_that_ends_takes_the_event_with_it(
+    runtime: Runtime, layered: Callable[..., FunctionVersion], body: str, kind: str
 ) -> None:
-    body = "identifier, *_ = register('INVOKE'); next(identifier); os._exit(5)"
     source = "import time\ndef handler(event, context):\n    time.sleep(9)\n"
-    found = await fail(runtime, layered(source, broken=body))
-    assert found["errorType"] == "Extension.Crash"
+    found = await fail(
+        runtime, layered(source, broken=f"identifier, *_ = register('INVOKE'); next(identifier); {body}")
+    )
+    assert found["errorType"] == kind
     assert found["errorMessage"].endswith(" Error: exit status 5")
     await until(lambda: runtime.alive == 0)
 

@@ -291,11 +291,12 @@ class Environment:
             if self._init is not None:
                 self._init = self._init_time()
             self._init_over(records.Init(self._init_time(), how=self.how))
-        invocation, self._invocation = self._invocation, None
+        invocation = self._invocation
         if invocation is not None:
             invocation.timer.cancel()
             if invocation.result is not None:
                 self._report(invocation)
+            self._invocation = None
         self.state = State.IDLE
         if not self._started.done():
             self._started.set_result(None)

@@ -71,6 +71,11 @@ class Targets:
         self._known: dict[tuple[Scope, str], dict[str | None, Resolution]] = {}
         self._generation = 0
 
+    @property
+    def generation(self) -> int:
+        """Another number whenever anything about any function has changed: what was read before may be stale."""
+        return self._generation
+
     def cached(self, ref: FunctionRef) -> Resolution | None:
         """The resolution, if it is remembered."""
         known = self._known.get((ref.scope, ref.name))

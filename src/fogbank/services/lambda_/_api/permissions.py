@@ -54,6 +54,7 @@ class Permissions(LambdaBase):
             resource = await need_resource(tx, ref)
             check_revision(given.get("RevisionId"), resource.revision)
             await rows.put_policy(tx, ref, _policy.add(await rows.find_policy(tx, ref), statement))
+            self._targets.changed(tx, ref)
             await touch(tx, resource, self.kit.ids.uuid())
 
         await self.kit.storage.transact(body)
@@ -73,6 +74,7 @@ class Permissions(LambdaBase):
                 raise ResourceNotFoundError("No policy is associated with the given resource.")
             check_revision(given.get("RevisionId"), resource.revision)
             await rows.put_policy(tx, ref, _policy.remove(policy, given["StatementId"]))
+            self._targets.changed(tx, ref)
             await touch(tx, resource, self.kit.ids.uuid())
 
         await self.kit.storage.transact(body)

@@ -51,6 +51,7 @@ class Urls(LambdaBase):
                     "Error message:  FunctionUrlConfig exists for this Lambda function"
                 )
             await rows.put_url(tx, made)
+            self._targets.changed(tx, ref)
 
         await self.kit.storage.transact(body)
         shown = self._url_shown(made)
@@ -73,6 +74,7 @@ class Urls(LambdaBase):
                 modified=self.kit.clock.millis(),
             )
             await rows.put_url(tx, changed)
+            self._targets.changed(tx, ref)
             return changed
 
         return self._url_shown(await self.kit.storage.transact(body))
@@ -107,6 +109,7 @@ class Urls(LambdaBase):
 
         async def body(tx: Tx) -> None:
             await rows.delete_url(tx, (await _need_url(tx, ref)).id)
+            self._targets.changed(tx, ref)
 
         await self.kit.storage.transact(body)
         return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,7 +22,12 @@ from fogbank.services.lambda_._policy import Statement
 from fogbank.services.lambda_._urls import Answer, Caller, FunctionUrl, Headers, MalformedAnswerError
 from fogbank.storage import Tx
 
+if TYPE_CHECKING:
+    from fogbank.services.kit import Kit
+
 _JSON = "application/json"
+_MAX_KNOWN = 5_000
+_Known = tuple[FunctionUrl, list[Statement]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,18 @@ _FAILED = _RefusedError(502, b"Internal Server Error", "InternalServerErrorExcep
 class Visits(Streams):
     """What happens at the hosts of function URLs."""
 
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit)
+        self._visited: dict[str, _Known] = {}
+        self._visited_at = -1
+
     async def visit(self, visit: Visit) -> HttpResponse | None:
         """Answer a request to a function URL (see `Sites`)."""
         match = _urls.HOST.fullmatch(visit.host)
         if match is None:
             return None
         trace = visit.trace or Trace.begin(self.kit.clock, self.kit.ids)
-        known = await self.kit.storage.read(lambda tx: _read(tx, match[1], match[2]))
+        known = await self._known(match[1], match[2])
         if known is None:
             return _response(404, [("content-type", _JSON)], b'{"Message":null}', visit, trace)
         url, policy = known
@@ -60,6 +70,19 @@ class Visits(Streams):
         except _RefusedError as refused:
             headers = [("content-type", _JSON), ("x-amzn-errortype", refused.kind)]
             return _response(refused.status, _urls.with_cors(url.cors, request, headers), refused.body, visit, trace)
+
+    async def _known(self, url_id: str, region: str) -> _Known | None:
+        """The URL with the policy that lets others call it; remembered until anything changes."""
+        generation = self._targets.generation
+        if generation != self._visited_at or len(self._visited) >= _MAX_KNOWN:
+            self._visited.clear()
+            self._visited_at = generation
+        found = self._visited.get(url_id)
+        if found is None:
+            found = await self.kit.storage.read(lambda tx: _read(tx, url_id))
+            if found is not None and self._targets.generation == generation:
+                self._visited[url_id] = found
+        return found if found is not None and found[0].function.scope.region == region else None
 
     async def _admit(self, url: FunctionUrl, policy: list[Statement], visit: Visit) -> Caller | None:
         """Who calls; raises `_RefusedError` for who may not.
@@ -147,11 +170,9 @@ class Visits(Streams):
         return self._answered(url, answer, _body(run, pieces, rest), visit, trace)
 
 
-async def _read(tx: Tx, url_id: str, region: str) -> tuple[FunctionUrl, list[Statement]] | None:
+async def _read(tx: Tx, url_id: str) -> _Known | None:
     url = await rows.find_url(tx, url_id)
-    if url is None or url.function.scope.region != region:
-        return None
-    return url, await rows.find_policy(tx, url.function)
+    return None if url is None else (url, await rows.find_policy(tx, url.function))
 
 
 async def _prelude(pieces: AsyncIterator[bytes]) -> tuple[bytes, bytes]:
