@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,10 @@ from fogbank.services.states.model import Revision
 _log = logging.getLogger("fogbank.states")
 _FATAL = frozenset({"ExecutionAborted", "ExecutionFailed", "ExecutionTimedOut"})
 _ERRORS = ("Failed", "TimedOut", "Aborted")
+_MAX_DATA = 248 * 1024
+"""Bytes of an input or output, escaped, past which it is left out."""
+_MAX_BATCH = 1_000_000
+_MAX_LINES = 10_000
 _DATA = ("input", "output", "parameters", "assignedVariables", "inputDetails", "outputDetails")
 
 
@@ -31,7 +35,7 @@ def at_level(level: str, kind: str) -> bool:
     if level == "ALL":
         return True
     if level == "ERROR":
-        return kind.endswith(_ERRORS)
+        return kind.endswith(_ERRORS) or kind == "FailStateEntered"
     return level == "FATAL" and kind in _FATAL
 
 
@@ -48,6 +52,7 @@ class LogWriter:
         revision: Revision,
         arn: str,
         events: list[dict[str, Any]],
+        redrives: int,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         """Log what of the events the state machine's logging configuration asks for."""
@@ -56,7 +61,7 @@ class LogWriter:
         if level == "OFF" or not config.get("destinations"):
             return
         include = config.get("includeExecutionData", False)
-        lines = [_line(event, arn, include=include) for event in events if at_level(level, event["type"])]
+        lines = [_line(event, arn, redrives, include=include) for event in events if at_level(level, event["type"])]
         if lines:
             group = Arn.parse(config["destinations"][0]["cloudWatchLogsLogGroup"]["logGroupArn"])
             spawn(self._send(group, revision.machine.rpartition(":")[2], lines))
@@ -67,13 +72,9 @@ class LogWriter:
         async with self._locks.setdefault(name, asyncio.Lock()):
             try:
                 stream = await self._stream(scope, name, machine)
-                await self._kit.cloud.call(
-                    scope,
-                    "logs",
-                    "PutLogEvents",
-                    {"logGroupName": name, "logStreamName": stream, "logEvents": lines},
-                    principal=PRINCIPAL,
-                )
+                for batch in _batches(lines):
+                    request = {"logGroupName": name, "logStreamName": stream, "logEvents": batch}
+                    await self._kit.cloud.call(scope, "logs", "PutLogEvents", request, principal=PRINCIPAL)
             except ApiError as error:
                 self._streams.pop((name, machine), None)
                 _log.warning("the history of %s could not be logged to %s: %s", machine, name, error.message)
@@ -91,7 +92,30 @@ class LogWriter:
         return stream
 
 
-def _line(event: dict[str, Any], arn: str, *, include: bool) -> dict[str, Any]:
+def _batches(lines: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Lines as PutLogEvents takes them at once."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for line in lines:
+        length = len(line["message"].encode()) + 26
+        if batch and (size + length > _MAX_BATCH or len(batch) >= _MAX_LINES):
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += length
+    yield batch
+
+
+def _cut(details: dict[str, Any]) -> dict[str, Any]:
+    """Details without data that is too long for a log event; `…Details` say so."""
+    for name in ("input", "output"):
+        text = details.get(name)
+        if text is not None and len(text) * 2 > _MAX_DATA and len(msgspec.json.encode(text)) > _MAX_DATA:
+            details = {**details, name: "", f"{name}Details": {"truncated": True}}
+    return details
+
+
+def _line(event: dict[str, Any], arn: str, redrives: int, *, include: bool) -> dict[str, Any]:
     details: dict[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
     if not include:
         details = {name: value for name, value in details.items() if name not in _DATA}
@@ -99,8 +123,8 @@ def _line(event: dict[str, Any], arn: str, *, include: bool) -> dict[str, Any]:
     document = {
         "id": str(event["id"]),
         "type": event["type"],
-        "details": details,
-        "redrive_count": "0",
+        "details": _cut(details),
+        "redrive_count": str(redrives),
         "previous_event_id": str(event["previousEventId"]),
         "event_timestamp": str(moment),
         "execution_arn": arn,

@@ -417,7 +417,7 @@ class Runner(Actor):
 
     def _committed(self, run: Run, ended: Record | None) -> None:
         """What may happen once inputs and events are safe."""
-        self._log.write(run.revision, run.record.arn, run.execution.events, self.spawn)
+        self._log.write(run.revision, run.record.arn, run.execution.events, run.record.redrives, self.spawn)
         if run.recorder is None:
             express = len(run.revision.definition) if run.express else None
             run.recorder = Recorder(self._kit, run.record, run.scope, run.trace, express)

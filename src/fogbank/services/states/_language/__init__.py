@@ -9,6 +9,9 @@
 | `templates.py` | payload templates of both query languages |
 | `choice.py` | the operators of Choice |
 | `interpreter.py`, `_threads.py` | an execution: inputs in, history events and commands out |
+| `_map_runs.py`, `_batches.py` | distributed Maps: what child executions are given, and what becomes of them |
+| `_redrive.py` | how an execution goes on that ended without success |
+| `_warnings.py` | what a definition probably does not mean |
 
 Source: https://states-language.net/spec.html and the Step Functions Developer Guide.
 """
