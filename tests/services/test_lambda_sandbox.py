@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.services.environments import (
+    ECHO,
     Make,
     descriptors,
     event,
@@ -20,7 +21,7 @@ from tests.services.environments import (
     until,
 )
 
-from fogbank.runtime import Runtime
+from fogbank.runtime import InitFailedError, Runtime
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_sandbox]
 
@@ -318,3 +319,14 @@ done
     version = make(bootstrap, runtime="provided.al2023", file="bootstrap")
     (version.task / "bootstrap").chmod(0o755)
     assert await run(sandbox, version, {"a": 1}) == {"a": 1}
+
+
+async def test_snapstart_initializes_each_environment(sandbox: Runtime, make: Make) -> None:
+    """A sandbox cannot be copied. That the init code works is known all the same before the first event."""
+    version = make(ECHO, snap_start=True, version="1")
+    await sandbox.snapshot(version)
+    assert sandbox.alive == 1
+    assert await run(sandbox, version, 1) == 1
+    assert sandbox.alive == 1
+    with pytest.raises(InitFailedError):
+        await sandbox.snapshot(make("raise RuntimeError('no')\n", snap_start=True, version="1"))

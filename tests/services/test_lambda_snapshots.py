@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,23 @@ async def test_the_hooks_of_snapshot_restore_py(runtime: Runtime, make: Make) ->
     """Before the snapshot in the reverse order of their registration, after each restore in that order."""
     one, other = await in_two(runtime, snapped(make, HOOKS))
     assert one == other == ["before 2", "before 1", "after 1", "after 2"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_awslambdaric_unmodified_runs_its_own_hooks(runtime: Runtime, make: Make, fails: bool) -> None:
+    """As a runtime that the code brings: initialized by itself, through `restore/next` and `restore/error`."""
+    source = HOOKS + ("register_after_restore(lambda: 1 / 0)\n" if fails else "")
+    version = snapped(make, source, runtime="provided.al2023", environment={"PYTHONDONTWRITEBYTECODE": "1"})
+    bootstrap = version.task / "bootstrap"
+    bootstrap.write_text(
+        f'#!/bin/sh\nPYTHONPATH="$LAMBDA_TASK_ROOT" exec {sys.executable} -m awslambdaric "$_HANDLER"\n'
+    )
+    bootstrap.chmod(0o755)
+    if fails:
+        with pytest.raises(RestoreError, match="division by zero"):
+            await runtime.invoke(version, event())
+    else:
+        assert await run(runtime, version) == ["before 2", "before 1", "after 1", "after 2"]
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,8 @@ class Environment:
             self._parent.end(self.id)
 
     def _failure(self, kind: str, payload: bytes | None, text: str = "") -> InitFailure:
-        return InitFailure(kind, payload, text, self._role is Role.RESTORED)
+        restoring = self._role is Role.RESTORED or kind == "Runtime.AfterRestoreError"
+        return InitFailure(kind, payload, text, restoring)
 
     # -- the Runtime API ----------------------------------------------------------------------------------------
 

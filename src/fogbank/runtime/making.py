@@ -99,7 +99,7 @@ class Maker(Actor):
 
         An init phase that takes too long is repeated within the invocation, as on Lambda.
         """
-        if version.snap_start and not (await self.quarters()).sandboxed:
+        if await self.snapshots_work(version, choice):
             snapshot = await self._snapshots.of(version)
             if snapshot.parent is not None:
                 return [Attempt(snapshot.parent, Role.RESTORED, RESTORE_TIMEOUT, "restore", snapshot)]
@@ -110,6 +110,12 @@ class Maker(Actor):
             Attempt(parent, Role.SERVE, self._init_timeout, "init"),
             Attempt(parent, Role.SERVE, version.timeout, "invoke"),
         ]
+
+    async def snapshots_work(self, version: FunctionVersion, choice: Choice) -> bool:
+        """Whether a version's environments are forked from a snapshot: of Python, outside of sandboxes."""
+        found = choice.interpreter
+        forked = found is not None and found.language == "python"
+        return version.snap_start and forked and not (await self.quarters()).sandboxed
 
     async def try_one(self, environment: Environment, attempt: Attempt, choice: Choice, *, control: int = -1) -> bool:
         """Start an environment; whether it is ready."""

@@ -243,10 +243,15 @@ class Runtime(Maker):
     # -- prepared in advance ------------------------------------------------------------------------------------
 
     async def snapshot(self, version: FunctionVersion) -> None:
-        """Take the snapshot of a version with SnapStart, if there is none. Raises as `start_environment` does."""
-        if (await self.quarters()).sandboxed:
+        """Take the snapshot of a version with SnapStart, if there is none. Raises as `start_environment` does.
+
+        Where there can be none, an environment is initialized for the first event: whether that works is to be known.
+        """
+        if await self.snapshots_work(version, await self.interpreters.choose(version.runtime)):
+            await self._snapshots.of(version)
             return
-        await self._snapshots.of(version)
+        pool = self._pools.get(version.key) or self._pool(version)
+        pool.free(await self.start_environment(pool, Initialization.ON_DEMAND))
 
     def provision(self, version: FunctionVersion, count: int) -> None:
         """Have `count` environments of a version ready from now on, whatever becomes of them."""
