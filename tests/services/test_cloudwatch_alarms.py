@@ -211,6 +211,24 @@ async def test_composite_alarms_follow_their_children(watch: Caller, clock: Virt
     assert (await watch("DescribeAlarms"))["MetricAlarms"] == []
 
 
+async def test_an_expression_that_fails_is_missing_data(watch: Caller, clock: VirtualClock) -> None:
+    """It holds up no other alarm."""
+    stat = {"Metric": {"Namespace": "N", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    metrics = [
+        {"Id": "m1", "MetricStat": stat, "ReturnData": False},
+        {"Id": "e1", "Expression": "FIRST(REMOVE_EMPTY(METRICS()))"},
+    ]
+    common = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}
+    await watch("PutMetricAlarm", AlarmName="a", Metrics=metrics, **common)
+    await put_alarm(watch, AlarmName="b")
+    await clock.advance(120)
+    assert (await state(watch))["StateValue"] == "INSUFFICIENT_DATA"
+    assert (await state(watch, "b"))["StateValue"] == "OK"
+    search = [{"Id": "e1", "Expression": "SEARCH('{N}', 'Sum', 60)"}]
+    with pytest.raises(ApiError, match="SEARCH is not supported"):
+        await watch("PutMetricAlarm", AlarmName="c", Metrics=search, **common)
+
+
 async def test_alarms_of_tables_ignore_missing_data(watch: Caller, clock: VirtualClock) -> None:
     """Documented of the namespace AWS/DynamoDB, whatever the alarm says."""
     await put_alarm(watch, Namespace="AWS/DynamoDB", TreatMissingData="breaching")

@@ -196,6 +196,8 @@ def _check_metrics(scope: Scope, request: Mapping[str, Any]) -> None:
     plan = Plan.of(scope, request["Metrics"])
     if sum(query.shown for query in plan.queries) != 1:
         raise RuleError("Exactly one element of the metrics list should return data.")
+    if any(query.expression is not None and query.expression.searches for query in plan.queries):
+        raise RuleError("SEARCH is not supported in metric alarms.")
     _check_span(request["EvaluationPeriods"], plan.longest)
 
 

@@ -34,6 +34,7 @@ from fogbank.services.cloudwatch._queries import Plan
 from fogbank.services.cloudwatch._reading import read_periods, run
 from fogbank.services.cloudwatch._rules import compile_rule
 from fogbank.services.cloudwatch._suppression import Suppression, begin, suppressor_changed, suppressor_of
+from fogbank.services.cloudwatch.errors import RuleError
 
 if TYPE_CHECKING:
     from fogbank.services.kit import Kit
@@ -195,7 +196,10 @@ async def _computed(tx: Tx, alarm: Alarm, wanted: int, now: float) -> list[Datap
     step = min(period, 60)
     end = int(now // step * step)
     start = end - wanted * period
-    results = await run(tx, plan, start, end, now)
+    try:
+        results = await run(tx, plan, start, end, now)
+    except RuleError:  # what no data makes of an expression; then there is no data
+        results = []
     moments: Sequence[int] = range(end - period, start - 1, -period)
     values = results[0].line.values if len(results) == 1 else {}
     return [Datapoint(moment, values.get(moment)) for moment in moments]
