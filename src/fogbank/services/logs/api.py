@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fogbank.services.logs._api.absent import AbsentOperations
+from fogbank.services.logs._api.definitions import DefinitionOperations
 from fogbank.services.logs._api.events import EventOperations
 from fogbank.services.logs._api.filters import FilterOperations
 from fogbank.services.logs._api.groups import GroupOperations
@@ -19,6 +20,7 @@ class Logs(
     FilterOperations,
     PolicyOperations,
     TailOperations,
+    DefinitionOperations,
     AbsentOperations,
 ):
     """CloudWatch Logs."""

@@ -444,3 +444,70 @@ async def delete_policy(tx: Tx, scope: Scope, name: str) -> bool:
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
+
+
+# -- saved queries
+# ----------------------------------------------------------------------------------------------
+
+_DEFINITION = "id, name, settings, modified"
+FIND_DEFINITION = f"""
+SELECT {_DEFINITION} FROM logs_query_definitions WHERE account = $1 AND region = $2 AND id = $3
+"""
+DEFINITION_MADE_BY = "SELECT id FROM logs_query_definitions WHERE account = $1 AND region = $2 AND token = $3"
+COUNT_DEFINITIONS = "SELECT COUNT(*) FROM logs_query_definitions WHERE account = $1 AND region = $2"
+LIST_DEFINITIONS = f"""
+SELECT {_DEFINITION} FROM logs_query_definitions WHERE account = $1 AND region = $2 AND (name, id) > ($3, $4)
+ORDER BY name, id LIMIT $5
+"""
+PUT_DEFINITION = """
+INSERT INTO logs_query_definitions (account, region, id, name, settings, modified, token)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (account, region, id) DO UPDATE SET name = excluded.name, settings = excluded.settings,
+    modified = excluded.modified
+"""
+DELETE_DEFINITION = "DELETE FROM logs_query_definitions WHERE account = $1 AND region = $2 AND id = $3"
+
+
+class Definition(NamedTuple):
+    """A saved query. `settings` are the other members of the request."""
+
+    id: str
+    name: str
+    settings: Mapping[str, Any]
+    modified: int
+
+
+async def find_definition(tx: Tx, scope: Scope, key: str) -> Definition | None:
+    """The saved query of an id."""
+    row = await tx.fetch_one(FIND_DEFINITION, scope.account, scope.region, key)
+    return Definition(row[0], row[1], msgspec.json.decode(row[2]), row[3]) if row else None
+
+
+async def definition_of_token(tx: Tx, scope: Scope, token: str) -> str | None:
+    """The id of the saved query that a client token made."""
+    row = await tx.fetch_one(DEFINITION_MADE_BY, scope.account, scope.region, token)
+    return row[0] if row else None
+
+
+async def count_definitions(tx: Tx, scope: Scope) -> int:
+    """How many saved queries there are."""
+    row = await tx.fetch_one(COUNT_DEFINITIONS, scope.account, scope.region)
+    return int(row[0]) if row else 0
+
+
+async def list_definitions(tx: Tx, scope: Scope, *, after: tuple[str, str], limit: int) -> list[Definition]:
+    """Saved queries by name and id, from a place on."""
+    rows = await tx.fetch(LIST_DEFINITIONS, scope.account, scope.region, *after, limit)
+    return [Definition(row[0], row[1], msgspec.json.decode(row[2]), row[3]) for row in rows]
+
+
+async def put_definition(
+    tx: Tx, scope: Scope, key: str, *, name: str, settings: Mapping[str, Any], now: int, token: str | None
+) -> None:
+    """Add or replace a saved query."""
+    await tx.execute(PUT_DEFINITION, scope.account, scope.region, key, name, _json(settings), now, token)
+
+
+async def delete_definition(tx: Tx, scope: Scope, key: str) -> bool:
+    """Remove a saved query; whether it was there."""
+    return await tx.execute(DELETE_DEFINITION, scope.account, scope.region, key) > 0

@@ -191,4 +191,25 @@ class ResourcePolicy(ResourceType):
         await work.call("DeleteResourcePolicy", {"policyName": work.properties["PolicyName"]})
 
 
-TYPES = (LogGroup, LogStream, MetricFilter, SubscriptionFilter, ResourcePolicy)
+class QueryDefinition(ResourceType):
+    """A saved query; `Ref` gives its id."""
+
+    type = "AWS::Logs::QueryDefinition"
+    service = "logs"
+    attributes = ("QueryDefinitionId",)
+
+    async def make(self, work: Work) -> Standing:
+        request = {**lower_first(work.properties), "queryDefinitionId": work.physical_id or None}
+        if not work.physical_id:  # made twice with one token, it is made once
+            request["clientToken"] = work.step.token.ljust(36, "0")[:128]
+        key = (await work.call("PutQueryDefinition", request))["queryDefinitionId"]
+        return Standing(key, {"QueryDefinitionId": key})
+
+    async def update(self, work: Work) -> Standing:
+        return await self.make(work)
+
+    async def remove(self, work: Work) -> None:
+        await work.call("DeleteQueryDefinition", {"queryDefinitionId": work.physical_id})
+
+
+TYPES = (LogGroup, LogStream, MetricFilter, SubscriptionFilter, ResourcePolicy, QueryDefinition)

@@ -31,12 +31,3 @@ class AbsentOperations(LogsService):
         """The account's Insights queries: none."""
         position_of(request, str)
         return {"queries": []}
-
-    async def describe_query_definitions(
-        self,
-        call: Call,  # noqa: ARG002
-        request: t.DescribeQueryDefinitionsRequestTypeDef,
-    ) -> Reply:
-        """The account's saved queries: none."""
-        position_of(request, str)
-        return {"queryDefinitions": []}
