@@ -6,9 +6,10 @@ group (FilterLogEvents). Who follows a group (Live Tail) waits on the group's to
 transaction that stores events. Deleted groups vanish at once, and their events are removed in small pieces
 afterwards.
 
-What is left out says so by name: Insights queries (they can be saved, not run), export tasks, destinations other than functions, data
-protection, transformers, anomaly detectors, KMS keys. Metric filters and embedded metrics are put into CloudWatch in
-the transaction that stores the events. Where AWS allows only Insights on a log class, the ordinary reads work here.
+What is left out says so by name: Insights queries (they can be saved, not run), export tasks, destinations other than
+functions, data protection, transformers, anomaly detectors, KMS keys. Metric filters and embedded metrics are put
+into CloudWatch in the transaction that stores the events. Where AWS allows only Insights on a log class, the ordinary
+reads work here.
 """
 
 from fogbank.services.logs.api import Logs
