@@ -99,11 +99,11 @@ class Server(Actor):
         await self.clock.advance(seconds)
         return self.clock.time()
 
-    async def usage(self, since: float, traces: int) -> dict[str, Any]:
-        """What was used since a moment (clock seconds), with the newest traces one by one."""
+    async def usage(self, since: float, traces: int, root: str | None = None) -> dict[str, Any]:
+        """What was used since a moment (clock seconds), with the newest traces one by one, or with that of `root`."""
         if not self.cloud.usage.on:
             return {"on": False}
-        report = await self.cloud.usage.report(since=since, traces=traces)
+        report = await self.cloud.usage.report(since=since, traces=traces, root=root)
         return {"on": True, **{part.name: getattr(report, part.name) for part in fields(report)}}
 
     async def metrics(self) -> str:

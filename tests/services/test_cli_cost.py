@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +157,11 @@ def test_nothing_was_used_yet(fogbank: Fogbank) -> None:
     assert "nothing was used yet" in fogbank("cost").out
 
 
-def test_a_wrong_question_is_refused(aws: Callable[..., Any], fogbank: Fogbank) -> None:
+def test_a_wrong_question_is_refused(server: ServerProcess, fogbank: Fogbank) -> None:
     """`/_fogbank/usage` wants numbers, and not too many traces."""
     assert fogbank("cost", "--endpoint", "http://127.0.0.1:1", "--json").code == Exit.UNREACHABLE
+    for query in ("since=now", "traces=many", "traces=100000", "since=inf"):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(f"{server.endpoint}/_fogbank/usage?{query}", timeout=30)
     assert fogbank("cost", "--since", "yesterday", "--json").code == Exit.USAGE
     assert fogbank("cost", *["--compare", __file__] * 3, "--json").code == Exit.USAGE

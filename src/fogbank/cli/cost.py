@@ -75,11 +75,11 @@ def command(
         raise click.UsageError("--compare takes one file, or two")
     book = _book(connection.region, prices)
     began = None if since is None else parse_since(since, SystemClock().time()) / 1000
-    report = billed(connection, read_usage(connection, since=began or 0.0))
+    report = billed(connection, read_usage(connection, since=began or 0.0, root=root))
     if root is not None:
         _one_trace(output, book, report, root)
         return
-    run = run_cost(book, report.totals, report.traces, seconds=report.until - report.since, names={})
+    run = run_cost(book, report.totals, report.traces, seconds=report.until - report.since)
     there = [
         Line(line.unit, line.resource, line.quantity, list_price(book, line.unit, line.quantity))
         for line in standing(connection)

@@ -15,9 +15,12 @@ from fogbank.telemetry.usage import TraceUse, UsageReport, Used
 MAX_TRACES = 10_000
 
 
-def read_usage(connection: Connection, *, since: float = 0.0, traces: int = MAX_TRACES) -> UsageReport:
-    """What our account used in our region, resources by their ARNs; `Failure` if the server records nothing."""
-    query = urlencode({"since": since, "traces": min(traces, MAX_TRACES)})
+def read_usage(connection: Connection, *, since: float = 0.0, root: str | None = None) -> UsageReport:
+    """What our account used in our region, resources by their ARNs; `root` asks for one trace.
+
+    `Failure` if the server records nothing.
+    """
+    query = urlencode({"since": since, "traces": MAX_TRACES} if root is None else {"trace": root})
     document = connection.get(f"/_fogbank/usage?{query}")
     if not document.get("on"):
         raise Failure(

@@ -7,7 +7,8 @@ POST /_fogbank/clock        {"seconds": 3600} moves time forward    (only with -
 GET  /_fogbank/clock        what time it is
 POST /_fogbank/trials       run a function once with another memory size  (only with --auth local)
 POST /_fogbank/chaos        disturb how events come to functions      (only with --auth local)
-GET  /_fogbank/usage        what was used, in the units that AWS bills; ?since= (clock seconds) &traces= (how many)
+GET  /_fogbank/usage        what was used, in the units that AWS bills; ?since= (clock seconds) &traces= (how many),
+                            or ?trace= (one of them)              (only with --auth local)
 GET  /_fogbank/traces       traces; /_fogbank/traces/ID one of them, /_fogbank/map the service graph: see `traces.py`
 GET  /_fogbank/metrics      what is counted, as Prometheus reads it   (only with --auth local)
 GET  /_fogbank/<service>/…  a file that a reply pointed to (a function's code)
@@ -54,8 +55,8 @@ class Admin(Protocol):
         """Move the clock forward; the time that it is then."""
         ...
 
-    async def usage(self, since: float, traces: int) -> Mapping[str, Any]:
-        """What was used since a moment (clock seconds), with the newest traces one by one."""
+    async def usage(self, since: float, traces: int, root: str | None) -> Mapping[str, Any]:
+        """What was used since a moment (clock seconds), with the newest traces one by one, or with that of `root`."""
         ...
 
     async def metrics(self) -> str:
@@ -99,7 +100,7 @@ class AdminPages:
             case "GET", "/_fogbank/metrics" if self._local:
                 text = await self._admin.metrics()
                 return HttpResponse(200, (("content-type", CONTENT_TYPE),), text.encode())
-            case "GET", "/_fogbank/usage":
+            case "GET", "/_fogbank/usage" if self._local:
                 return await self._usage(request)
             case "POST", "/_fogbank/trials" if self._local:
                 return await self._local_only(request, self._admin.trial)
@@ -153,7 +154,7 @@ class AdminPages:
             return problem(400, f"expected numbers for since and traces, got {given}")
         if not (math.isfinite(since) and 0 <= traces <= MAX_TRACES):
             return problem(400, f"expected at most {MAX_TRACES} traces, got {traces}")
-        return answer(200, await self._admin.usage(since, traces))
+        return answer(200, await self._admin.usage(since, traces, given.get("trace")))
 
     async def _advance(self, request: HttpRequest) -> HttpResponse:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
@@ -109,15 +109,13 @@ def _summed(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
     return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
 
-def run_cost(
-    book: PriceBook, totals: Sequence[Used], traces: Sequence[TraceUse], *, seconds: float, names: Mapping[str, str]
-) -> Run:
-    """Price a run. `names` are the names of resources as a person knows them, by what requests call them."""
+def run_cost(book: PriceBook, totals: Sequence[Used], traces: Sequence[TraceUse], *, seconds: float) -> Run:
+    """Price a run."""
     sums: dict[tuple[str, str], float] = defaultdict(float)
     for used in totals:
         if used.unit.startswith(OBSERVED):
             continue
-        sums[used.unit, names.get(used.resource, used.resource)] += used.quantity
+        sums[used.unit, used.resource] += used.quantity
     lines = tuple(
         Line(unit, resource, quantity, list_price(book, unit, quantity))
         for (unit, resource), quantity in sorted(sums.items())
@@ -127,7 +125,7 @@ def run_cost(
         book.region,
         seconds,
         tuple(sorted(lines, key=lambda line: -line.dollars)),
-        entries(book, traces, names),
+        entries(book, traces),
         tuple(sorted(unit for unit in units if unit not in book.prices)),
         tuple(sorted(units & book.missing)),
     )
@@ -139,24 +137,24 @@ def list_price(book: PriceBook, unit: str, quantity: float) -> float:
     return 0.0 if price is None else price.list_price(quantity)
 
 
-def entries(book: PriceBook, traces: Sequence[TraceUse], names: Mapping[str, str]) -> tuple[Entry, ...]:
+def entries(book: PriceBook, traces: Sequence[TraceUse]) -> tuple[Entry, ...]:
     """Traces put together by what they begin with, those that cost most first."""
     groups: dict[tuple[str, str], list[TraceUse]] = defaultdict(list)
     for trace in share_out(traces):
         first = next((used for used in trace.uses if not used.unit.startswith(OBSERVED)), None)
         if first is not None:
-            groups[first.unit, names.get(first.resource, first.resource)].append(trace)
-    found = [_entry(book, unit, resource, group, names) for (unit, resource), group in groups.items()]
+            groups[first.unit, first.resource].append(trace)
+    found = [_entry(book, unit, resource, group) for (unit, resource), group in groups.items()]
     return tuple(sorted(found, key=lambda entry: -entry.total))
 
 
-def _entry(book: PriceBook, unit: str, resource: str, group: Sequence[TraceUse], names: Mapping[str, str]) -> Entry:
+def _entry(book: PriceBook, unit: str, resource: str, group: Sequence[TraceUse]) -> Entry:
     sums: dict[tuple[str, str], float] = defaultdict(float)
     costs = []
     for trace in group:
         for used in trace.uses:
             if not used.unit.startswith(OBSERVED):
-                sums[used.unit, names.get(used.resource, used.resource)] += used.quantity
+                sums[used.unit, used.resource] += used.quantity
         costs.append((sum(list_price(book, used.unit, used.quantity) for used in trace.uses), trace.root))
     costs.sort()
     dollars = [cost for cost, _ in costs]
@@ -259,14 +257,6 @@ def changes(before: Mapping[str, float], after: Mapping[str, float]) -> list[Cha
     """Each name of either, the largest differences first."""
     found = [Change(name, before.get(name, 0.0), after.get(name, 0.0)) for name in {**before, **after}]
     return sorted(found, key=lambda change: (-abs(change.difference), change.name))
-
-
-def at_list_prices(book: PriceBook, standing: Sequence[Line], hours: float) -> list[Line]:
-    """What is billed for being there, over some hours, at list prices."""
-    return [
-        replace(line, quantity=line.quantity * hours, dollars=list_price(book, line.unit, line.quantity * hours))
-        for line in standing
-    ]
 
 
 def document(run: Run, standing: Sequence[Line], month: Month | None = None) -> dict[str, Any]:

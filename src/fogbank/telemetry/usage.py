@@ -62,6 +62,7 @@ SPAN = "SELECT MIN(minute), MAX(minute) FROM usage_totals WHERE minute > 0"
 NEWEST_TRACES = """
 SELECT root, MIN(began) FROM usage_traces WHERE began >= $1 GROUP BY root ORDER BY MIN(began) DESC LIMIT $2
 """
+ONE_TRACE = "SELECT root, MIN(began) FROM usage_traces WHERE root = $1 GROUP BY root"
 TRACE = "SELECT account, region, unit, resource, quantity FROM usage_traces WHERE root = $1 ORDER BY seq"
 
 
@@ -210,9 +211,9 @@ class Usage:
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    async def report(self, *, since: float = 0.0, traces: int = 100) -> UsageReport:
-        """What was used since a moment (clock seconds), with the newest traces."""
-        first, last, totals, roots = await self._telemetry.read(partial(_read, since=since, traces=traces))
+    async def report(self, *, since: float = 0.0, traces: int = 100, root: str | None = None) -> UsageReport:
+        """What was used since a moment (clock seconds), with the newest traces, or with the one of `root`."""
+        first, last, totals, roots = await self._telemetry.read(partial(_read, since=since, traces=traces, root=root))
         return UsageReport(
             since=max(since, first * 60.0),
             until=max(self._clock.time(), last * 60.0),
@@ -220,14 +221,6 @@ class Usage:
             traces=roots,
             unfollowed=self.unfollowed,
         )
-
-    async def trace(self, root: str) -> tuple[Used, ...]:
-        """What one trace used."""
-
-        async def body(tx: Tx) -> tuple[Used, ...]:
-            return tuple(Used(*row) for row in await tx.fetch(TRACE, root))
-
-        return await self._telemetry.read(body)
 
 
 NO_USAGE = Usage(NO_TELEMETRY, SystemClock())
@@ -254,12 +247,18 @@ async def _forget(tx: Tx, *, moment: int) -> None:
         await tx.execute(DELETE_TRACES, oldest[0])
 
 
-async def _read(tx: Tx, *, since: float, traces: int) -> tuple[int, int, tuple[Used, ...], tuple[TraceUse, ...]]:
+async def _read(
+    tx: Tx, *, since: float, traces: int, root: str | None
+) -> tuple[int, int, tuple[Used, ...], tuple[TraceUse, ...]]:
     totals = tuple(Used(*row) for row in await tx.fetch(TOTALS, int(since // 60)))
     span = await tx.fetch_one(SPAN)
     first, last = (span[0] or 0, span[1] or 0) if span is not None else (0, 0)
+    if root is None:
+        roots = await tx.fetch(NEWEST_TRACES, int(since * 1000), traces)
+    else:
+        roots = await tx.fetch(ONE_TRACE, root)
     found = []
-    for root, began in await tx.fetch(NEWEST_TRACES, int(since * 1000), traces):
-        uses = tuple(Used(*row) for row in await tx.fetch(TRACE, root))
-        found.append(TraceUse(root, began / 1000, uses))
+    for each, began in roots:
+        uses = tuple(Used(*row) for row in await tx.fetch(TRACE, each))
+        found.append(TraceUse(each, began / 1000, uses))
     return first, last, totals, tuple(found)

@@ -112,7 +112,7 @@ class StubCloud:
             raise ValueError("expected a function")
         return {"memory": document["memory"]}
 
-    async def usage(self, since: float, traces: int) -> dict[str, Any]:
+    async def usage(self, since: float, traces: int, root: str | None) -> dict[str, Any]:
         return {"on": True, "since": since, "traces": traces}
 
     def health(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ SWEEP = trace("sweep", use("scheduler.invocations", "every-minute", 1), use("lam
 
 def run(*traces: TraceUse, seconds: float = 3600.0):  # type: ignore[no-untyped-def]
     totals = [used for each in traces for used in each.uses]
-    return run_cost(BOOK, totals, traces, seconds=seconds, names={})
+    return run_cost(BOOK, totals, traces, seconds=seconds)
 
 
 def test_one_order() -> None:
@@ -107,7 +107,7 @@ def test_free_tiers_that_are_shared_are_given_once() -> None:
 def test_prices_of_another_region_are_named() -> None:
     """Streaming has no price in the book of Ireland."""
     book = price_book("eu-west-1")
-    found = run_cost(book, [use("lambda.streamed-gb", "f", 1), use("lambda.requests", "f", 1)], [], seconds=1, names={})
+    found = run_cost(book, [use("lambda.streamed-gb", "f", 1), use("lambda.requests", "f", 1)], [], seconds=1)
     assert found.borrowed == ("lambda.streamed-gb",)
     assert found.unpriced == ()
 

@@ -43,7 +43,9 @@ async def test_totals_and_traces_add_up(telemetry: Telemetry, clock: VirtualCloc
         "t1": [("events.custom", 1), ("sqs.requests.standard", 5)],
         "t2": [("sqs.requests.standard", 5)],
     }
-    assert [used.quantity for used in await usage.trace("t2")] == [5]
+    (one,) = (await usage.report(root="t2")).traces
+    assert [used.quantity for used in one.uses] == [5]
+    assert (await usage.report(root="t3")).traces == ()
 
 
 async def test_a_moment_to_begin_from(telemetry: Telemetry, clock: VirtualClock) -> None:

@@ -180,23 +180,19 @@ class Application:
 
     def timeout(self, function: str) -> int:
         """Seconds."""
-        return _number(self.resources[function].properties.get("Timeout"), 3)
+        return number(self.resources[function].properties.get("Timeout"), 3)
 
     def memory(self, function: str) -> int:
         """MB."""
-        return _number(self.resources[function].properties.get("MemorySize"), 128)
-
-
-def _number(value: Any, default: int) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return default
+        return number(self.resources[function].properties.get("MemorySize"), 128)
 
 
 def number(value: Any, default: int) -> int:
     """A property that should be a number; the default if it is missing, or known only when it is deployed."""
-    return _number(value, default)
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return default
 
 
 def _statements(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
