@@ -120,7 +120,7 @@ def test_a_function_that_is_not_safe_is_found_and_what_differs_is_named(
 ) -> None:
     """The table's item and the queue's message; the other function is safe. The report is evidence for the audit."""
     saved = tmp_path / "chaos.json"
-    arguments = ("--events", json.dumps(STEPS), "--mode", "twice", "--mode", "disorder", "--save", str(saved))
+    arguments = ("--events", json.dumps(STEPS), "--mode", "twice", "--save", str(saved))
     printed = run(capsys, str(planted), *arguments, "--json")
     assert printed.code == Exit.FAILED
     report = printed.document

@@ -136,7 +136,7 @@ class Experiment:
         self, expected: Ended, noise: Noise, mode: str, differing: list[Difference],
         found: dict[str, list[Difference]], together: list[Difference],
     ) -> None:  # fmt: skip
-        """Whose difference it is: each function is disturbed alone."""
+        """Whose difference it is: each function is disturbed alone, until one explains all of it."""
         functions = list(found)
         if len(functions) == 1:
             found[functions[0]] += differing
@@ -147,6 +147,8 @@ class Experiment:
             own = self._differing(expected, alone, noise, mode)
             found[function] += own
             explained |= bool(own)
+            if set(own) == set(differing):
+                return  # the others add nothing to it
         if not explained:
             together += differing
 
