@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.services.test_cli import Printed
 
 from fogbank.cli.app import main
-from fogbank.cli.failures import Exit
+from fogbank.cli.connection import Connection
+from fogbank.cli.copies import Copy, play
+from fogbank.cli.failures import Exit, Failure
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -145,11 +147,12 @@ def test_the_order_system_is_safe(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_wrong_is_said(planted: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A step that is none, a queue that is none."""
+    """A step that is none, a queue that is none, no steps, no file."""
     refused = run(capsys, str(planted), "--events", '[{"post": {}}]', "--json")
     assert refused.code == Exit.INVALID
     assert '{"publish": ' in refused.error["do"]
-    wrong = run(capsys, str(planted), "--events", '[{"send": {"queue": "Table", "body": "x"}}]', "--json")
-    assert "not a AWS::SQS::Queue" in wrong.error["what"]
+    copy = Copy(cast("Connection", None), "1", {"Table": ("AWS::DynamoDB::Table", "t")})
+    with pytest.raises(Failure, match=r"not an? AWS::SQS::Queue"):
+        play(copy, {"send": {"queue": "Table", "body": "x"}})
     assert run(capsys, str(planted), "--events", "[]", "--json").code == Exit.INVALID
     assert run(capsys, str(planted), "--events", "nowhere.json", "--json").code == Exit.INVALID
