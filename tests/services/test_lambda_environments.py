@@ -18,11 +18,15 @@ from tests.services.environments import (
 )
 
 from fogbank.core.clock import SystemClock
-from fogbank.core.config import Config, Isolation
+from fogbank.core.config import Config, ConfigError, Egress, Isolation
 from fogbank.runtime import (
+    Interpreter,
     Runtime,
     RuntimeUnavailableError,
+    StartError,
+    making,
 )
+from fogbank.runtime.isolation import Trial
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -115,3 +119,28 @@ def handler(event, context):
     found = await fail(runtime, version, 1)
     assert found["errorType"] == "Runtime.ExitError"
     assert await run(runtime, version, 0) is None
+
+
+async def test_where_the_kernel_forbids_the_sandbox(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`auto` goes on without; `sandbox` and a shut egress do not start, and say why and what to do."""
+
+    async def forbidden(interpreter: Interpreter, folder: Path) -> Trial:
+        return Trial("a user namespace: Operation not permitted", "ask the administrator")
+
+    monkeypatch.setattr(making, "attempt_sandbox", forbidden)
+    for wanted in ({"isolation": Isolation.SANDBOX}, {"isolation": Isolation.AUTO, "egress": Egress.OFF}):
+        refused = Runtime(Config(data=tmp_path / "data", **wanted), SystemClock(), IDS)
+        with pytest.raises(StartError, match="Operation not permitted; ask the administrator"):
+            await refused.start()
+    runtime = Runtime(Config(data=tmp_path / "data", isolation=Isolation.AUTO), SystemClock(), IDS)
+    await runtime.start()
+    version = make("import os\ndef handler(event, context):\n    return os.environ['LAMBDA_TASK_ROOT']\n")
+    assert await run(runtime, version) == str(version.task)
+    await runtime.stop()
+
+
+async def test_without_the_sandbox_egress_cannot_be_shut() -> None:
+    with pytest.raises(ConfigError, match="off needs the sandbox"):
+        Config(isolation=Isolation.PROCESS, egress=Egress.OFF)

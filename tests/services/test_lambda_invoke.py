@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import ServerProcess
+from tests.services.environments import needs_sandbox
 from tests.services.lambda_code import create
 
 Aws = Callable[..., Any]
@@ -378,3 +379,27 @@ def test_a_functions_keys_are_a_session_of_its_role(lam: Any, aws: Aws) -> None:
         "000000000000",
         "ASIA",
     ]
+
+
+@pytest.mark.slow
+@needs_sandbox
+def test_fogbank_is_all_that_a_function_without_a_way_out_reaches(
+    new_server: Callable[..., ServerProcess],
+) -> None:
+    """boto3 finds it with no configuration, and signs as the function's role."""
+    server = new_server("--isolation", "sandbox", "--egress", "off")
+    source = """
+import boto3, socket
+def handler(event, context):
+    queue = boto3.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    try:
+        socket.create_connection(("192.0.2.1", 443), 2)
+    except OSError as error:
+        return [queue.rpartition("/")[2], boto3.client("sts").get_caller_identity()["Arn"], type(error).__name__]
+"""
+    client = server.client("lambda")
+    create(client, source, Timeout=60)
+    found = json.loads(client.invoke(FunctionName="f")["Payload"].read())
+    assert found == ["q", "arn:aws:sts::000000000000:assumed-role/lambda-role/f", "OSError"]
+    assert len(server.client("sqs").list_queues()["QueueUrls"]) == 1
+    assert server.stop() == 0

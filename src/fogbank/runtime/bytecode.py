@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ SEEN = "/var/cache"
 """Where environments see it."""
 OFFERED_SEEN = "/var/lib/compiled"
 """Where they see that of the packages that the runtime offers, on interpreters that these were not installed for."""
+_KEPT = 500
 _LARGE = 40
 """Source files that make a package large."""
 _PATIENCE = 10.0
@@ -57,6 +59,16 @@ class Bytecode:
         self._ids = ids
         self._spawn = spawn
         self._compiling: dict[Path, asyncio.Task[None]] = {}
+
+    def sweep(self) -> None:
+        """Remove what was compiled longest ago, past `_KEPT` packages. Nothing runs yet."""
+        marks = sorted(self._folder.glob(f"*{_DONE}"), key=lambda mark: mark.stat().st_mtime)
+        for mark in marks[:-_KEPT]:
+            mark.unlink()
+        kept = {mark.name.partition("-")[0] for mark in marks[-_KEPT:]}
+        for place in self._folder.glob("*"):
+            if place.is_dir() and place.name not in kept:
+                shutil.rmtree(place, ignore_errors=True)
 
     def place(self, version: FunctionVersion, interpreter: Interpreter) -> Path:
         """The folder of a version's package on an interpreter."""

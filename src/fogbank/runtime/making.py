@@ -305,6 +305,7 @@ class Maker(Actor):
         environments = self._folder / "environments"
         shutil.rmtree(environments, ignore_errors=True)
         environments.mkdir(parents=True)
+        self._bytecode.sweep()
         lay_out(self._folder)
 
     async def stop_parents(self) -> None:
