@@ -13,7 +13,8 @@ import select
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,36 +36,31 @@ _decode = msgspec.json.Decoder(dict).decode
 
 
 class Evaluator:
-    """The child, started when it is first asked for."""
+    """The child, started when it is first asked for; it ends with the evaluator, stopped or dropped."""
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._answered = 0
         """How many expressions this child has evaluated; 0 before it is ready."""
+        self._end: Callable[[], object] = _nothing
 
     def start(self) -> None:
         """Start the child, if there is none; it gets ready while others go on."""
         if self._child is None or self._child.poll() is not None:
             self.stop()
-            self._child = subprocess.Popen(  # noqa: S603 - our own interpreter, with our own code
+            child = subprocess.Popen(  # noqa: S603 - our own interpreter, with our own code
                 [sys.executable, "-c", f"from {__name__} import serve; serve()"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
+            self._child, self._end = child, weakref.finalize(self, _kill, child)
 
     def stop(self) -> None:
         """End the child."""
-        child, self._child = self._child, None
+        self._child = None
         self._answered = 0
-        if child is None:
-            return
-        child.kill()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        child.wait()
+        self._end()
 
     def evaluate(self, text: str, bindings: Mapping[str, Any], now: int, seed: str) -> str | None:
         """The value as JSON, or `None` for nothing. `JsonataError` if it fails or passes a bound."""
@@ -98,6 +94,19 @@ class Evaluator:
             return None
         found = {} if reply is None else _decode(reply)
         return None if not found or "full" in found else found
+
+
+def _nothing() -> None:
+    """There is no child to end."""
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    child.wait()
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:
