@@ -239,6 +239,8 @@ async def test_embedded_metrics_become_metrics(
         cloud, clock, embedded(), embedded(orders=5), embedded(orders="many"), embedded(service=7),
         embedded(directive={"Namespace": "AWS/Lambda"}), '{"_aws": {"CloudWatchMetrics": 1}', "plain",
     )  # fmt: skip
+    report = await cloud.usage.report(since=0.0, traces=0)
+    assert "cloudwatch.requests" not in {used.unit for used in report.totals}
     assert await watch("Shop", "orders", service="web") == 10
     assert await watch("Shop", "orders") == 10
     assert await watch("Shop", "orders", "p50", service="web") == 2

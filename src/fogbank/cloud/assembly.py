@@ -38,6 +38,8 @@ from fogbank.telemetry.otlp import Exporter
 from fogbank.telemetry.usage import Usage
 
 _log = logging.getLogger("fogbank.cloud")
+_UNBILLED = frozenset({("logs.amazonaws.com", "cloudwatch")})
+"""(caller, service) of calls that AWS does not bill: metrics out of logs cost what metrics cost, but no request."""
 _KEEP_LINEAGE = frozenset({"lambda", "s3", "sns", "sqs"})
 """Services whose messages keep the lineage that Lambda finds loops by; through any other, AWS finds none."""
 
@@ -189,7 +191,7 @@ class LocalCloud(Actor):
             raise
         if self.telemetry.wants(inner.root):
             self._recorder.done(door.operation, call, request, reply, parent, begin)
-        if door.rule is not None:
+        if door.rule is not None and (principal.service, service) not in _UNBILLED:
             self._meter(door.rule, call, request, reply)
         return reply
 
