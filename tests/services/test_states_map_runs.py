@@ -51,6 +51,9 @@ def test_children_of_a_map_run_are_executions_of_their_own(states: Any, kind: st
         history = states.get_execution_history(executionArn=failed["executionArn"])["events"]
         assert history[0]["type"] == "ExecutionStarted"
         assert refused(states.redrive_execution, executionArn=failed["executionArn"])[0] == "ExecutionNotRedrivable"
+        shown = states.describe_state_machine_for_execution(executionArn=failed["executionArn"])
+        assert (shown["label"], shown["mapRunArn"]) == ("each", found["mapRunArn"])
+        assert json.loads(shown["definition"])["States"] == FAILS_FOR_TWO
     assert not states.list_executions(stateMachineArn=arn)["executions"][1:]
 
 
@@ -195,3 +198,36 @@ def test_map_runs_and_redrives_survive_kill_9(new_server: Callable[..., ServerPr
         task = states.get_activity_task(activityArn=activity)
         states.send_task_success(taskToken=task["taskToken"], output=task["input"])
     assert ended(states, parent)["output"] == "[1,2,3]"
+
+
+@pytest.mark.slow
+def test_across_kills_each_child_does_its_work_once(new_server: Callable[..., ServerProcess]) -> None:
+    server = new_server()
+    url = server.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    send = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Parameters": {"QueueUrl": url, "MessageBody.$": "States.Format('{}', $)"},
+        "ResultPath": None,
+        "End": True,
+    }
+    body = distributed({"W": {"Type": "Wait", "Seconds": 1, "Next": "T"}, "T": send}, MaxConcurrency=30)
+    arn = server.client("stepfunctions").create_state_machine(
+        name="m", definition=json.dumps({"StartAt": "M", "States": body}), roleArn=ROLE
+    )["stateMachineArn"]
+    parent = server.client("stepfunctions").start_execution(stateMachineArn=arn, input=json.dumps(list(range(90))))
+    for least in (1, 31, 61):
+        states = server.client("stepfunctions")
+        (found,) = states.list_map_runs(executionArn=parent["executionArn"])["mapRuns"]
+        while states.describe_map_run(mapRunArn=found["mapRunArn"])["executionCounts"]["succeeded"] < least:
+            pass
+        server.kill()
+        server.start()
+    states, sqs = server.client("stepfunctions"), server.client("sqs")
+    assert json.loads(ended(states, parent["executionArn"])["output"]) == list(range(90))
+    bodies: list[str] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        bodies += [message["Body"] for message in messages]
+    assert sorted(map(int, bodies)) == list(range(90))
+    (found,) = states.list_map_runs(executionArn=parent["executionArn"])["mapRuns"]
+    assert states.describe_map_run(mapRunArn=found["mapRunArn"])["executionCounts"]["succeeded"] == 90

@@ -21,6 +21,7 @@ from fogbank.services.states._api.frame import (
     tags_of,
 )
 from fogbank.services.states._integrations import is_known
+from fogbank.services.states._language._map_runs import map_state
 from fogbank.services.states._language._warnings import warnings
 from fogbank.services.states._language.definition import Problem
 from fogbank.services.states._language.loader import InvalidDefinitionError, load, parse_document
@@ -185,6 +186,11 @@ class MachineOperations(Frame):
         name = record.machine.rpartition(":")[2]
         reply = _shown(Machine(record.machine, call.scope, name, "STANDARD", 0, 0, {}, 0), revision)
         reply |= {"stateMachineArn": record.machine, "updateDate": revision.created / 1000}
+        state = map_state(self._resolver.program(revision), record.machine) if record.map_run is not None else None
+        if state is not None:
+            inner = state.document.get("ItemProcessor", state.document.get("Iterator"))
+            reply |= {"definition": msgspec.json.encode(inner).decode(), "mapRunArn": record.map_run}
+            reply |= {"label": name.partition("/")[2], "name": name}
         if request.get("includedData") == "METADATA_ONLY":
             reply.pop("definition")
         return reply

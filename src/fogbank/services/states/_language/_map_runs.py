@@ -74,17 +74,23 @@ def label_of(machine: str, state: State) -> str:
     return f"{text[:8]}-{text[8:12]}-4{text[12:15]}-a{text[15:18]}-{text[18:30]}"
 
 
-def processor(program: Program, machine: str) -> Program | None:
-    """The program of a map run's child executions, whose `machine` is `…:stateMachine:Name/Label`."""
+def map_state(program: Program, machine: str) -> State | None:
+    """The Map whose child executions have the `machine` `…:stateMachine:Name/Label`."""
     label = machine.partition("/")[2]
     for state in program.states.values():
         if state.kind is Kind.MAP and state.branches[0].distributed and label_of(machine, state) == label:
-            return state.branches[0]
+            return state
         for branch in state.branches:
-            found = processor(branch, machine)
+            found = map_state(branch, machine)
             if found is not None:
                 return found
     return None
+
+
+def processor(program: Program, machine: str) -> Program | None:
+    """The program of those child executions."""
+    state = map_state(program, machine)
+    return None if state is None else state.branches[0]
 
 
 class MapRunSteps(Core):
