@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import decimal
 import importlib
-import importlib.machinery
 import io
 import json
 import logging
@@ -57,7 +56,6 @@ _PRELOADED = (
     "urllib.request",
     "uuid",
 )
-OFFERED_COMPILED = "/var/lib/compiled"
 _ASCII_RUNTIMES = ("3.9", "3.10", "3.11")
 
 
@@ -553,46 +551,12 @@ def report(connection: Connection, path: str, error: BaseException, kind: str | 
     )
 
 
-def read_compiled(compiled: str, folders: Sequence[str]) -> None:
-    """Have modules below `folders` find what was compiled of them below `compiled`, and only those."""
-
-    class Loader(importlib.machinery.SourceFileLoader):
-        """Looks for bytecode elsewhere; the rest of Python's own keeps it beside the source."""
-
-        def get_code(self, fullname: str) -> Any:
-            sys.pycache_prefix = compiled
-            try:
-                return super().get_code(fullname)
-            finally:
-                sys.pycache_prefix = None
-
-    machinery = importlib.machinery
-    find = machinery.FileFinder.path_hook(
-        (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
-        (Loader, machinery.SOURCE_SUFFIXES),
-        (machinery.SourcelessFileLoader, machinery.BYTECODE_SUFFIXES),
-    )
-
-    def hook(path: str) -> Any:
-        if not path.startswith(tuple(folders)):
-            raise ImportError("not the function's own")
-        return find(path)
-
-    sys.path_hooks.insert(0, hook)
-    for place in [place for place in sys.path_importer_cache if place.startswith(tuple(folders))]:
-        del sys.path_importer_cache[place]
-
-
 def start(
-    path: list[str],
-    offered: Sequence[str],
-    pause: Callable[[Any, Connection], Connection] | None = None,
-    compiled: str | None = None,
+    path: list[str], offered: Sequence[str], pause: Callable[[Any, Connection], Connection] | None = None
 ) -> None:
     """Be an execution environment: load the handler, then serve. `path` are the function's own import folders.
 
-    `pause` is what ends the init phase with SnapStart; it is given this module and the connection. `compiled` is where
-    the function's modules were compiled to, if not beside them.
+    `pause` is what ends the init phase with SnapStart; it is given this module and the connection.
     """
     parent = vars(sys.modules["__main__"])
     if parent is not globals():  # what `import __main__` finds of the prepared parent is no business of the function
@@ -603,10 +567,6 @@ def start(
     forget_offered(offered, path + extra)
     sys.path[:0] = [entry for entry in path + extra if entry not in sys.path]
     sys.argv = [os.path.join(runtime_folder, "bootstrap.py")]
-    if compiled is not None:
-        read_compiled(compiled, path)
-        if os.path.exists(OFFERED_COMPILED):
-            read_compiled(OFFERED_COMPILED, [runtime_folder])
     open_output()
     set_up_logging()
     connection = Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])

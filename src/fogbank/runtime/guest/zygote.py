@@ -51,6 +51,7 @@ TAGS = ("AWS_LAMBDA_LOG_STREAM_NAME", "FOGBANK_ENVIRONMENT")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 snapshot: Any = importlib.import_module("snapshot")  # beside this file; the guest is no package
+compiled: Any = importlib.import_module("compiled")
 
 
 class Plan:
@@ -534,15 +535,17 @@ def begin() -> None:
     if found is None:
         return
     bootstrap, plan, offered = found
-    for name in ("zygote", "snapshot", "sandbox"):  # no business of the function
+    for name in ("zygote", "snapshot", "sandbox", "compiled"):  # no business of the function
         sys.modules.pop(name, None)
-    compiled = None
     if plan.shell is None:
         sys.pycache_prefix = plan.pycache
     else:
-        sys.pycache_prefix, compiled = None, plan.pycache
+        sys.pycache_prefix = None
+        compiled.read_compiled(plan.pycache, plan.path)
+        if os.path.exists(compiled.OFFERED):
+            compiled.read_compiled(compiled.OFFERED, sys.path[:1])
     pause = None
     if plan.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         stay = None if plan.control is None else functools.partial(stay_as_snapshot, plan.control, plan.environ)
         pause = functools.partial(snapshot.pause, stay=stay)
-    bootstrap.start(plan.path, offered, pause, compiled)
+    bootstrap.start(plan.path, offered, pause)
