@@ -164,3 +164,5 @@ def test_the_order_system_has_no_dangers(fogbank: Fogbank) -> None:
     assert printed.code == Exit.DONE
     assert printed.document["counts"]["error"] == 0
     assert {rule for rule, _ in rules(printed.document)} == {"D02", "W09"}
+    made = {f["resource"]: f["made_of"] for f in printed.document["findings"] if f["made_of"]}
+    assert made == {"SweepOrdersEveryMinute": "SweepOrders"}

@@ -52,7 +52,8 @@ def thanked(server: ServerProcess) -> float:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     lines = json.loads(found.stdout)["lines"]
-    return sum(line["quantity"] for line in lines if "-Mail-" in line["resource"] and line["unit"] == "lambda.requests")
+    thanks = [line for line in lines if "-Mail-" in line["resource"] and line["unit"] == "lambda.requests"]
+    return float(sum(line["quantity"] for line in thanks))
 
 
 def test_every_planted_problem_is_found_by_the_guides_commands(server: ServerProcess, tmp_path: Path) -> None:

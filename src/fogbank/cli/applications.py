@@ -6,7 +6,7 @@ import asyncio
 import copy
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class Source:
     template: dict[str, Any]
     code: dict[str, Code]
     lines: dict[str, int]
+    origins: dict[str, str] = field(default_factory=dict)
+    """Of what SAM made a resource: the logical id in the template as it was written."""
 
 
 def read_application(path: Path, region: str) -> Source:
@@ -68,12 +70,10 @@ def read_application(path: Path, region: str) -> Source:
             code[name] = found
     expanded = dict(translated(raw, region, path) if SAM in named else raw)
     expanded["Resources"] = _deployed(expanded, region)
-    lines = {}
-    for name in expanded["Resources"]:
-        line = _line(text, resources, name)
-        if line is not None:
-            lines[name] = line
-    return Source(str(path), expanded, code, lines)
+    origins = {name: _origin(resources, name) for name in expanded["Resources"]}
+    lines = {name: line for name, origin in origins.items() if (line := _line(text, origin)) is not None}
+    made = {name: origin for name, origin in origins.items() if origin and origin != name}
+    return Source(str(path), expanded, code, lines, made)
 
 
 def stack_application(connection: Connection, stack: str) -> Source:
@@ -186,10 +186,12 @@ def _code(texts: Mapping[str, str], handler: str) -> Code:
     return Code(digest.hexdigest(), dict(texts), handler)
 
 
-def _line(text: str, written: Mapping[str, Any], name: str) -> int | None:
-    """Where a resource stands; one that SAM made stands where the longest id does that its own begins with."""
-    origin = name
-    if name not in written:
-        origin = max((one for one in written if name.startswith(one)), key=len, default="")
+def _origin(written: Mapping[str, Any], name: str) -> str:
+    """The resource that is written in the template: of what SAM made, the one whose id its own begins with."""
+    return name if name in written else max((one for one in written if name.startswith(one)), key=len, default="")
+
+
+def _line(text: str, origin: str) -> int | None:
+    """Where a resource stands."""
     position = locate(text, ("Resources", origin)) if origin else None
     return None if position is None else position.line

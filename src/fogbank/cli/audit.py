@@ -82,7 +82,7 @@ def command(
         findings = _sorted([*findings, *lint(Path(source.path), connection.region)])
     form = form or ("json" if output.json else "text")
     if form == "json":
-        output.document(document(findings, source.lines))
+        output.document(document(findings, source.lines, source.origins))
     elif form == "sarif":
         print(json.dumps(sarif(findings, RULES, source.path, source.lines, __version__), indent=1))  # noqa: T201 - the result
     else:
@@ -155,9 +155,10 @@ def _show(output: Output, findings: list[Finding], source: Source, run: Evidence
     for finding in findings:
         line = source.lines.get(finding.resource)
         where = f"{source.path}:{line}" if line else source.path
+        origin = source.origins.get(finding.resource)
         head = Text.assemble(
             (f"{finding.severity.value:<8}", _STYLES[finding.severity]), f"{finding.rule}  ",
-            (finding.resource, "bold"), f"  {finding.message}",
+            (finding.resource, "bold"), f" (of {origin})" if origin else "", f"  {finding.message}",
         )  # fmt: skip
         if finding.dollars:
             head.append(f"  [{dollars(finding.dollars)} a month]", style="green")

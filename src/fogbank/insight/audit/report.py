@@ -12,8 +12,10 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 PAGE = "docs/reference/audit.md"
 
 
-def document(findings: Sequence[Finding], lines: Mapping[str, int]) -> dict[str, Any]:
-    """As JSON; `lines` are the lines of resources in the template."""
+def document(
+    findings: Sequence[Finding], lines: Mapping[str, int], origins: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """As JSON; `lines` are the lines of resources in the template, `origins` of what SAM made them."""
     counts = {severity.value: sum(f.severity is severity for f in findings) for severity in Severity}
     return {
         "counts": counts,
@@ -23,6 +25,7 @@ def document(findings: Sequence[Finding], lines: Mapping[str, int]) -> dict[str,
                 "rule": f.rule,
                 "severity": f.severity.value,
                 "resource": f.resource,
+                "made_of": (origins or {}).get(f.resource),
                 "line": lines.get(f.resource),
                 "message": f.message,
                 "evidence": f.evidence or None,
@@ -99,6 +102,8 @@ def reference(rules: Sequence[Rule]) -> str:
         "# Audit rules\n",
         "Made from the rules by `python tools/audit_rules.py`. [commands.md](commands.md) has the command.\n",
         "A resource's own word: `Metadata: {Fogbank: {Audit: {Ignore: [W02]}}}` leaves a rule out for it.\n",
+        "What SAM made (a rule of a function's `Events`, its alias) has the name that SAM gave it; the report says of "  # noqa: ISC004
+        "which function, and the change goes to the property there that means the same.\n",
         "| rule | what | severity |",
         "| --- | --- | --- |",
         *(f"| [{rule.id}](#{_anchor(rule)}) | {rule.title} | {rule.severity} |" for rule in rules),
