@@ -104,6 +104,9 @@ class StubCloud:
     async def find_credentials(self, access_key: str) -> Credentials | None:
         return self.keys.get(access_key)
 
+    async def metrics(self) -> str:
+        return ""
+
     async def chaos(self, document: Mapping[str, Any]) -> dict[str, Any]:
         return dict(document)
 
