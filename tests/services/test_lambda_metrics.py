@@ -40,6 +40,7 @@ def read(client: Any, namespace: str, name: str, stat: str = "Sum", **dimensions
     return reply["Datapoints"][0][stat] if reply["Datapoints"] else None
 
 
+@pytest.mark.slow
 def test_functions_tell_of_their_invocations(aws: Aws) -> None:
     """Invocations, errors, durations and throttles: by function, by resource, and of all."""
     lam, client = aws("lambda"), aws("cloudwatch")
@@ -97,6 +98,7 @@ def test_prometheus_reads_what_is_counted(server: ServerProcess) -> None:
     assert values["process_cpu_seconds_total"] > 0
 
 
+@pytest.mark.slow
 def test_an_alarm_invokes_a_function(server: ServerProcess) -> None:
     """With the payload that the real service was recorded to send; the history tells of it."""
     lam, client, sqs = server.client("lambda"), server.client("cloudwatch"), server.client("sqs")
