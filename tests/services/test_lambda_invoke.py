@@ -80,6 +80,18 @@ def test_a_function_that_fails(lam: Any) -> None:
     assert json.loads(reply["Payload"].read())["errorType"] == "KeyError"
 
 
+def test_the_older_asynchronous_invocation(lam: Any, aws: Aws) -> None:
+    sqs = aws("sqs")
+    queue = sqs.create_queue(QueueName="done")["QueueUrl"]
+    create(lam)
+    destination = {"OnSuccess": {"Destination": "arn:aws:sqs:us-east-1:000000000000:done"}}
+    lam.put_function_event_invoke_config(FunctionName="f", DestinationConfig=destination)
+    assert lam.invoke_async(FunctionName="f", InvokeArgs=b'{"a": 1}')["Status"] == 202
+    assert json.loads(receive(sqs, queue)["Body"])["responsePayload"] == {"a": 1}
+    with pytest.raises(ClientError, match="Could not parse"):
+        lam.invoke_async(FunctionName="f", InvokeArgs=b"{")
+
+
 def test_a_dry_run_runs_nothing(lam: Any) -> None:
     create(lam, "raise Exception\n")
     assert lam.invoke(FunctionName="f", InvocationType="DryRun")["StatusCode"] == 204

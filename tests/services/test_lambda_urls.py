@@ -85,6 +85,7 @@ def test_a_url_is_made_changed_listed_and_removed(lam: Any, server: ServerProces
     changed = lam.update_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")
     assert (changed["AuthType"], changed["InvokeMode"], changed["Cors"]) == ("NONE", "RESPONSE_STREAM", cors)
     assert changed["FunctionUrl"] == made["FunctionUrl"]
+    assert "Cors" not in lam.update_function_url_config(FunctionName="f", Cors={})
     listed = lam.list_function_url_configs(FunctionName="f")["FunctionUrlConfigs"]
     assert [url["FunctionUrl"] for url in listed] == [made["FunctionUrl"]]
     lam.delete_function_url_config(FunctionName="f")
@@ -452,6 +453,10 @@ Outputs:
     assert stack["StackStatus"] == "UPDATE_COMPLETE"
     assert stack["Outputs"][0]["OutputValue"] == url
     assert visit(url)[0].status == 403
+    assert lam.get_function_url_config(FunctionName="f")["Cors"] == {"AllowOrigins": ["*"]}
+    bare = template.replace('Cors: {AllowOrigins: ["*"]}, ', "")
+    assert stacks.update(aws("cloudformation"), "s", bare)["StackStatus"] == "UPDATE_COMPLETE"
+    assert "Cors" not in lam.get_function_url_config(FunctionName="f")
 
 
 @pytest.mark.slow

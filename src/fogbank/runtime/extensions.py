@@ -154,11 +154,6 @@ class Extensions:
         return bool(self._known)
 
     @property
-    def any_external(self) -> bool:
-        """Whether processes of their own are among them."""
-        return any(extension.external for extension in self._known.values())
-
-    @property
     def settled(self) -> bool:
         """Whether every one that has registered waits for the next event."""
         return all(extension.progress is Progress.READY for extension in self._known.values() if extension.identifier)

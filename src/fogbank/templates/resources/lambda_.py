@@ -509,7 +509,8 @@ class Url(ResourceType):
         return self._standing(await work.call("CreateFunctionUrlConfig", request))
 
     async def update(self, work: Work) -> Standing:
-        request = {**self._key(work), **work.take("AuthType", "Cors", "InvokeMode")}
+        gone: dict[str, Any] = {"Cors": {}, "InvokeMode": "BUFFERED"}
+        request = {**self._key(work), **gone, **work.take("AuthType", "Cors", "InvokeMode")}
         return self._standing(await work.call("UpdateFunctionUrlConfig", request))
 
     @staticmethod

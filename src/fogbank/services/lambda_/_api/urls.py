@@ -59,7 +59,7 @@ class Urls(LambdaBase):
         return shown
 
     async def update_function_url_config(self, call: Call, request: UpdateFunctionUrlConfigRequestTypeDef) -> Reply:
-        """UpdateFunctionUrlConfig: changes what is given."""
+        """UpdateFunctionUrlConfig: changes what is given; an empty Cors takes it away."""
         ref = parse_function(call.scope, request["FunctionName"], request.get("Qualifier"))
         cors: Any = request.get("Cors")
         _urls.check_cors(cors)
@@ -70,7 +70,7 @@ class Urls(LambdaBase):
                 known,
                 auth=request.get("AuthType", known.auth),
                 mode=request.get("InvokeMode", known.mode),
-                cors=known.cors if cors is None else cors,
+                cors=known.cors if cors is None else cors or None,
                 modified=self.kit.clock.millis(),
             )
             await rows.put_url(tx, changed)
