@@ -27,6 +27,8 @@ SEEN = "/var/cache"
 OFFERED_SEEN = "/var/lib/compiled"
 """Where they see that of the packages that the runtime offers, on interpreters that these were not installed for."""
 _KEPT = 500
+_FEW = 5
+"""Source files that are compiled as quickly as they are found to have been."""
 _LARGE = 40
 """Source files that make a package large."""
 _PATIENCE = 10.0
@@ -93,13 +95,19 @@ class Bytecode:
         if offered is not None:
             self._begin(_Job(offered, _mark(offered, interpreter.version), (), ("/var/runtime",)), interpreter, parent)
         place = self.place(version, interpreter)
+        mark = _mark(place, version.key)
+        if mark.exists():
+            return
+        sources = await asyncio.to_thread(_count, version)
+        if sources < _FEW:
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+            return
         binds = [(str(version.task.absolute()), "/var/task", False)]
         if version.layers is not None:
             binds.append((str(version.layers.absolute()), "/opt", False))
-        task = self._begin(
-            _Job(place, _mark(place, version.key), tuple(binds), ("/var/task", "/opt/python")), interpreter, parent
-        )
-        if task is not None and await asyncio.to_thread(_is_large, version):
+        task = self._begin(_Job(place, mark, tuple(binds), ("/var/task", "/opt/python")), interpreter, parent)
+        if task is not None and sources >= _LARGE:
             await asyncio.wait({task}, timeout=_PATIENCE)
 
     def _begin(self, job: _Job, interpreter: Interpreter, parent: PreparedParent) -> asyncio.Task[None] | None:
@@ -151,7 +159,8 @@ def _mark(place: Path, what: str) -> Path:
     return place.with_name(f"{place.name}-{hashlib.sha256(what.encode()).hexdigest()[:16]}{_DONE}")
 
 
-def _is_large(version: FunctionVersion) -> bool:
+def _count(version: FunctionVersion) -> int:
+    """How many source files there are; counted until there are many."""
     found = 0
     for folder in (version.task, version.layers):
         if folder is None:
@@ -159,5 +168,5 @@ def _is_large(version: FunctionVersion) -> bool:
         for _, _, names in os.walk(folder):
             found += sum(name.endswith(".py") for name in names)
             if found >= _LARGE:
-                return True
-    return False
+                return found
+    return found

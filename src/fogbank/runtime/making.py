@@ -88,7 +88,8 @@ class Maker(Actor):
         self._preparing: dict[Path, asyncio.Task[PreparedParent]] = {}
         self._snapshots = Snapshots(self, self.spawn)
         self._bytecode = Bytecode(self._folder / "bytecode", ids, self.spawn)
-        self._quarters: asyncio.Task[Quarters] | None = None
+        self._quarters: Quarters | None = None
+        self._settling = asyncio.Lock()
         self.door: Door | None = None
         """Answers as Fogbank in the networks of environments that have their own."""
 
@@ -217,8 +218,10 @@ class Maker(Actor):
     async def quarters(self) -> Quarters:
         """How environments are kept apart here: decided once, by trying. `StartError` if what was asked cannot be."""
         if self._quarters is None:
-            self._quarters = self.spawn(self._settle(), name="isolation")
-        return await asyncio.shield(self._quarters)
+            async with self._settling:
+                if self._quarters is None:
+                    self._quarters = await self._settle()
+        return self._quarters
 
     async def _settle(self) -> Quarters:
         wanted = self.config.isolation
