@@ -40,6 +40,8 @@ FOGBANK = Peer(
     (sys.executable, "-m", "fogbank", "start", "--port", "{port}", "--data", "{data}", "--max-environments", "1200"),
     probe="/_fogbank/health",
 )
+UNSEEN = Peer("without telemetry", None, (*FOGBANK.command, "--no-telemetry"), probe=FOGBANK.probe)
+"""Fogbank once more: what telemetry costs is the difference."""
 MINISTACK = Peer(
     "MiniStack",
     "ministack",

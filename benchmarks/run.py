@@ -22,13 +22,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks import cold, workloads
 from benchmarks.load import Figures, Step, run
-from benchmarks.peers import FOGBANK, PEERS, Peer, Running, start
+from benchmarks.peers import FOGBANK, PEERS, UNSEEN, Peer, Running, start
 from benchmarks.wire import Connection, RequestError
 from benchmarks.workloads import WORKLOADS, Workload
 
 FAILURES = (RequestError, ClientError, BotoCoreError, ConnectionError, TimeoutError)
 SNAP_START = "cold start with SnapStart, 1 s of init"
 IDLE = "private memory of idle environments"
+SEEING = "cost of seeing"
+SEEN = ("SendMessage, 16 connections", "PutEvents through 1 of 20 rules", "warm invoke, 16 connections")
+"""The workloads that are measured with and without telemetry."""
 Results = dict[str, dict[str, list[Figures]]]
 
 
@@ -52,6 +55,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.only in SNAP_START:
             latencies[SNAP_START] = _latencies(own, cold.snap_start)
         weights = [cold.idle_memory(server) for server in own if options.only in IDLE]
+        if own and (not options.only or options.only in SEEING):
+            unseen = stack.enter_context(start(UNSEEN))
+            seen = [(w, _measure([own[0], unseen], w, options)) for w in WORKLOADS if w.name in SEEN]
+            _print_seeing(seen)
         _print_rates(results, peers)
         _print_latencies(results, latencies, peers)
         _print_cloud(weights)
@@ -173,6 +180,15 @@ def _print_latencies(results: Results, latencies: dict[str, dict[str, list[float
         print(f"| {name} | " + " | ".join(cells) + " |")
     for name, seconds in latencies.items():
         print(f"| {name} | " + " | ".join(_pair(seconds.get(p.name, [])) for p in peers) + " |")
+
+
+def _print_seeing(results: Sequence[tuple[Workload, dict[str, list[Figures]]]]) -> None:
+    """Requests a second of the server's processor with telemetry, without, and the share that it takes."""
+    print(f"\n| {SEEING}, a second of server CPU | with | without | share |\n| --- | ---: | ---: | ---: |")
+    for workload, by_peer in results:
+        on, off = (_median(by_peer.get(name), lambda f: f.per_cpu) for name in (FOGBANK.name, UNSEEN.name))
+        share = f"{(1 - on / off) * 100:.0f}%" if on and off else "–"
+        print(f"| {workload.name} | {_number(on)} | {_number(off)} | {share} |")
 
 
 def _print_cloud(weights: Sequence[float]) -> None:

@@ -76,8 +76,11 @@ class Recorder:
         self, operation: OperationModel, call: Call, request: Request, reply: Reply, parent: str, begin: float
     ) -> None:
         """A request was answered."""
-        measure = self._telemetry.measures.get((call.service, call.operation))
-        attributes = NOTHING if measure is None else measure(request, reply)
+        attributes = NOTHING
+        measures = self._telemetry.measures
+        if measures:
+            measure = measures.get((call.service, call.operation))
+            attributes = NOTHING if measure is None else measure(request, reply)
         if call.principal.service:
             attributes = {**attributes, "caller": call.principal.service}
         read = self._readers.get(operation) or self._reader(operation)

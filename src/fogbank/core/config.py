@@ -83,7 +83,7 @@ class Config:
     """Days after which what telemetry recorded is forgotten."""
     telemetry_size: int = 512
     """Megabytes that the telemetry database may have; the oldest goes first."""
-    telemetry_rate: float = 1000.0
+    telemetry_rate: float = 500.0
     """Spans a second that are written down; of more, whole traces are left out, never those that failed."""
     isolation: Isolation = Isolation.PROCESS
     egress: Egress = Egress.ON

@@ -122,6 +122,19 @@ class Event:
     stream: ResponseStream | None = None
     """Where a streamed response goes; without it the response is read whole, streamed or not."""
 
+    def with_trace(self, trace: str) -> Event:
+        """The same in another context. Not `dataclasses.replace`: this is a quarter of its cost."""
+        return Event(
+            self.request_id,
+            self.payload,
+            self.function_arn,
+            trace,
+            self.client_context,
+            self.cognito_identity,
+            self.tail,
+            self.stream,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

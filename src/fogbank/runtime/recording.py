@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from fogbank.core.clock import Clock
@@ -38,7 +37,7 @@ class Recorder:
         inner = Trace(outer.root, self._ids.hex(16), sampled, lineage=outer.lineage)
         if self._telemetry.on:
             self._telemetry.begun(inner.root, inner.parent, outer.parent, f"lambda/{version.name}")
-        return replace(event, trace=inner.header), inner, outer.parent
+        return event.with_trace(inner.header), inner, outer.parent
 
     def ended(
         self,

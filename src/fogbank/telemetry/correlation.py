@@ -13,13 +13,14 @@ _FOLDED = frozenset(name.lower() for name in NAMES)
 _MAX_PAYLOAD = 1024 * 1024
 _MAX_RECORDS = 100
 """Messages of one event that are looked at."""
+_LOOKED_AT = frozenset({*NAMES, *_WRAPPERS})
 _MAX = 200
 """Characters of an id that is taken."""
 
 
 def correlation_ids(detail: Any) -> list[str]:
     """The correlation ids in an event's detail or a message's body: at its top, or in its metadata."""
-    if not isinstance(detail, Mapping):
+    if not isinstance(detail, Mapping) or _LOOKED_AT.isdisjoint(detail):
         return []
     found = _named(detail)
     for wrapper in _WRAPPERS:

@@ -35,8 +35,11 @@ class Recorder:
 
     def context(self, call: Call) -> str | None:
         """What is stored with a message for which its sender names no AWSTraceHeader."""
-        shown = call.trace.upstream
-        return f"{shown or ''}{UNSEEN}{call.trace.header}" if self._telemetry.on else shown
+        trace = call.trace
+        shown = trace.upstream
+        if not (self._telemetry.on and self._telemetry.wants(trace.root)):
+            return shown
+        return f"{shown or ''}{UNSEEN}{trace.header}"
 
     def received(self, queue: Queue, messages: Sequence[Message]) -> None:
         """Messages leave a queue: from their sending, or for those that come again from their first receipt."""
