@@ -108,3 +108,9 @@ def test_log_streams_are_named_by_day_version_and_environment() -> None:
 )
 def test_exits_are_worded_as_aws_words_them(exit_: Exit, text: str) -> None:
     assert records.exit_text(exit_) == text
+
+
+def test_an_event_keeps_everything_but_its_context() -> None:
+    """Every field that an event has goes with it."""
+    given = replace(EVENT, client_context="{}", cognito_identity="me", tail=True)
+    assert given.with_trace("Root=x") == replace(given, trace="Root=x")
