@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.services.states.machines import NOW, started, trail
+from tests.unit.services.states.machines import NOW, started, task, trail
 
 from fogbank.services.states._language._batches import batches
 from fogbank.services.states._language._map_runs import processor
@@ -172,3 +172,29 @@ def test_a_childs_program_is_found_by_its_label() -> None:
     found = processor(program, "arn:aws:states:us-east-1:000000000000:stateMachine:m/inner")
     assert found is not None
     assert list(found.states) == ["P"]
+
+
+@pytest.mark.parametrize("mode", ["INLINE", "DISTRIBUTED"])
+def test_an_item_without_an_input_fails_the_state_and_nothing_goes_on_behind_it(mode: str) -> None:
+    config = {"Mode": mode, "ExecutionType": "STANDARD"} if mode == "DISTRIBUTED" else {"Mode": mode}
+    processor = {"ProcessorConfig": config, "StartAt": "T", "States": {"T": task()}}
+    states = {
+        "M": {
+            "Type": "Map",
+            "ItemProcessor": processor,
+            "ItemSelector": {"x.$": "$$.Map.Item.Value.x"},
+            "MaxConcurrency": 2,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "W"}],
+            "End": True,
+        },
+        "W": {"Type": "Wait", "Seconds": 1, "End": True},
+    }
+    execution = started(states, '[{"x":1},{"x":2},{}]')
+    first, second = children(execution)
+    if mode == "DISTRIBUTED":
+        end(execution, first, value=1)
+    else:
+        execution.apply(("done", NOW, first.id, "1"))
+    assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
+    assert second.id in {command.id for command in execution.commands if isinstance(command, Drop)}
+    assert not execution.tasks

@@ -43,6 +43,10 @@ Json = Any
 NOT_TRUNCATED = {"truncated": False}
 _BUILT_IN_UNCAUGHT = frozenset({RUNTIME, DATA_LIMIT})
 
+_BOUND_ERRORS = (RecursionError, OverflowError, msgspec.MsgspecError)
+STEP_ERRORS = (Failure, PathError, *_BOUND_ERRORS)
+"""What a step may raise: the state fails of it."""
+
 
 class Core:
     """An execution's state, and the steps that all types of state share."""
@@ -156,7 +160,7 @@ class Core:
             self.evaluation_failed(thread, failure)
         except Failure as failure:
             self.fail(thread, failure)
-        except (RecursionError, OverflowError, msgspec.MsgspecError) as error:
+        except _BOUND_ERRORS as error:
             self.fail(thread, RuntimeFailure(f"{thread.describe()} {error}"))
 
     def evaluation_failed(self, thread: Thread, failure: QueryFailure) -> None:

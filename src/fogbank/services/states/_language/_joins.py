@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fogbank.services.states._language._core import STEP_ERRORS
 from fogbank.services.states._language._data import (
     NotAnArrayError,
     effective_input,
@@ -119,14 +120,22 @@ class JoinSteps(MapRunSteps):
 
     def start_iterations(self, join: Join) -> None:
         """Start iterations until as many run as may."""
+        try:
+            self._start_more_iterations(join)
+        except STEP_ERRORS:  # an item has no input: the state fails, and nothing goes on behind its back
+            self._abort_children(join)
+            join.owner.join, join.owner.broken = None, join
+            raise
+
+    def _start_more_iterations(self, join: Join) -> None:
         owner = join.owner
         state = owner.state
         while join.started < len(join.items) and (not join.limit or len(join.children) < join.limit):
             index = join.started
+            data = self.item_input(join, index)
             join.started += 1
-            child = self._child(join, state.branches[0], None, index, join.cursor)
+            child = self._child(join, state.branches[0], data, index, join.cursor)
             child.item = {"Index": index, "Value": join.items[index]}
-            child.data = self.item_input(join, index)
             self.emit(child, "MapIterationStarted", {"name": state.name, "index": index})
             join.children[index] = child
             self.ready.append(child)

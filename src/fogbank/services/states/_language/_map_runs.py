@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fogbank.services.states._language._batches import Batch, batches
-from fogbank.services.states._language._core import Core
+from fogbank.services.states._language._core import STEP_ERRORS, Core
 from fogbank.services.states._language._data import outcome, whole_number
 from fogbank.services.states._language._threads import Drop, Join, Perform, Task, TaskKind, Thread, iso
 from fogbank.services.states._language.definition import Kind, Program, State
@@ -100,7 +100,12 @@ class MapRunSteps(Core):
         """Start a map run, and as many child executions as may run at once."""
         run = self._open_run(thread, join.limit, tolerated)
         join.run = run
-        join.batches = self.batches_of(thread, join)
+        try:
+            join.batches = self.batches_of(thread, join)
+        except STEP_ERRORS:
+            thread.join = None
+            self._close_run(run, "FAILED")
+            raise
         join.results = [None] * len(join.batches)
         run.items, run.children = len(join.items), len(join.batches)
         if not join.batches:
@@ -172,17 +177,25 @@ class MapRunSteps(Core):
 
     def start_children(self, join: Join) -> None:
         """Start child executions until as many are under way as may be."""
+        try:
+            self._start_more(join)
+        except STEP_ERRORS:  # an item has no input: the state fails, and nothing goes on behind its back
+            self.abort_run(join, "FAILED")
+            join.owner.join, join.owner.broken = None, join
+            raise
+
+    def _start_more(self, join: Join) -> None:
         assert join.run is not None, "it is distributed"
         limit = min(join.run.concurrency or MAX_CHILDREN, MAX_CHILDREN)
         while len(join.under_way) < limit:
             if join.again:
-                index = join.again.pop()
+                self._start_child(join, join.again[-1])
+                join.again.pop()
             elif join.started < len(join.batches):
-                index = join.started
+                self._start_child(join, join.started)
                 join.started += 1
             else:
                 break
-            self._start_child(join, index)
         under_way = join.under_way.values()
         join.run.under_way = (len(join.under_way), sum(join.batches[index].count for index in under_way))
 
