@@ -12,7 +12,6 @@ that were under way are made again.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -68,7 +67,7 @@ class Run:
     seq: int = 1
     recovered: bool = False
     """Whether it was begun before: what it has under way may be there already."""
-    inbox: deque[tuple[Deed, _Waiter]] = field(default_factory=deque)
+    inbox: list[tuple[Deed, _Waiter]] = field(default_factory=list)
     busy: bool = False
     performing: dict[int, asyncio.Task[Any]] = field(default_factory=dict)
     ended: list[asyncio.Future[Record]] = field(default_factory=list)
@@ -188,7 +187,8 @@ class Runner(Actor):
         return await self._kit.storage.transact(body)
 
     def _begun(self, run: Run, number: int, ended: Record | None) -> None:
-        run.record = replace(run.record, id=number)
+        if ended is None:
+            run.record = replace(run.record, id=number)
         self._committed(run, ended)
 
     def begin_express(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> asyncio.Future[Record]:
@@ -324,7 +324,7 @@ class Runner(Actor):
     async def _drain(self, run: Run) -> None:
         try:
             while run.inbox:
-                batch = [run.inbox.popleft() for _ in range(min(len(run.inbox), _STEP))]
+                batch, run.inbox = run.inbox[:_STEP], run.inbox[_STEP:]
                 try:
                     await self._step(run, batch)
                 except StorageError as error:

@@ -152,7 +152,8 @@ class TaskSteps(Core):
             return
         thread, task = found
         task.submitted = True
-        task.reply = self.decode(text)
+        if not task.resource.endswith(".waitForTaskToken"):
+            task.reply = self.decode(text)
         self.emit(thread, "TaskSubmitted", {**self._about(task), "output": text, "outputDetails": NOT_TRUNCATED})
         early, task.early = task.early, None
         if early is None:

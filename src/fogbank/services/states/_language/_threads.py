@@ -30,7 +30,15 @@ class Dice:
     def __init__(self, seed: str) -> None:
         self.now = 0
         """The moment of the input that is applied, in milliseconds: what `$now()` gives, in a replay as before."""
-        self._random = random.Random(seed)  # noqa: S311 - replayable on purpose; the seed itself is secret
+        self._seed = seed
+        self._drawn: random.Random | None = None
+
+    @property
+    def _random(self) -> random.Random:
+        """Made when it is needed first: it takes 3 KB, and most executions never do."""
+        if self._drawn is None:
+            self._drawn = random.Random(self._seed)  # noqa: S311 - replayable on purpose; the seed itself is secret
+        return self._drawn
 
     def uuid(self) -> str:
         """A version 4 UUID."""
@@ -228,7 +236,7 @@ class Task:
     early: tuple[Any, ...] | None = None
     """What came in by its token before the call that handed out the token had returned."""
     reply: Json = None
-    """What the call that began it answered."""
+    """What the call that began it answered, where it tells what is waited for."""
     child: tuple[str, int] = ("", 0)
     """The name of a child execution, and how many items it is given."""
 

@@ -131,7 +131,7 @@ class Execution(TaskSteps, RedriveSteps):
             if turns <= 0:
                 self.commands.append(Alarm(GO_ON, self.now))
                 return
-            thread = self.ready.popleft()
+            thread = self.ready.pop(0)
             while True:
                 count = len(self.ready)
                 turns -= 1
