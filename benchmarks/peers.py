@@ -32,6 +32,8 @@ class Peer:
     """`{port}`, `{data}` and `{bin}` are filled in."""
     environment: tuple[tuple[str, str], ...] = ()
     probe: str = "/"
+    setup: tuple[str, str] | None = None
+    """A path and a JSON document that is posted there first."""
 
 
 FOGBANK = Peer(
@@ -57,7 +59,12 @@ MINISTACK = Peer(
     probe="/_localstack/health",
 )
 MOTO = Peer(
-    "Moto", "moto[server]", ("{bin}/moto_server", "-H", "127.0.0.1", "-p", "{port}"), probe="/moto-api/data.json"
+    "Moto",
+    "moto[server]",
+    ("{bin}/moto_server", "-H", "127.0.0.1", "-p", "{port}"),
+    probe="/moto-api/data.json",
+    # without it executions stay RUNNING: https://docs.getmoto.org/en/latest/docs/services/stepfunctions.html
+    setup=("/moto-api/config", '{"stepfunctions": {"execute_state_machine": true}}'),
 )
 PEERS = (FOGBANK, MINISTACK, MOTO)
 
@@ -99,7 +106,11 @@ def start(peer: Peer) -> Iterator[Running]:
             )
             try:
                 _wait(process, f"http://127.0.0.1:{port}{peer.probe}")
-                yield Running(peer, Endpoint("127.0.0.1", port), process.pid, time.perf_counter() - before)
+                ready = time.perf_counter() - before
+                if peer.setup is not None:
+                    path, document = peer.setup
+                    _post(f"http://127.0.0.1:{port}{path}", document)
+                yield Running(peer, Endpoint("127.0.0.1", port), process.pid, ready)
             finally:
                 process.send_signal(signal.SIGTERM)
                 try:
@@ -120,6 +131,11 @@ def _install(peer: Peer) -> Path:
         subprocess.run([*pip, peer.requirement], check=True)
         (folder / ".installed").touch()
     return folder / "bin"
+
+
+def _post(url: str, document: str) -> None:
+    request = urllib.request.Request(url, document.encode(), {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=10).read()
 
 
 def _free_port() -> int:

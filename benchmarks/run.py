@@ -20,11 +20,11 @@ from pathlib import Path
 import uvloop
 from botocore.exceptions import BotoCoreError, ClientError
 
-from benchmarks import cold, workloads
+from benchmarks import cold, workflows, workloads
 from benchmarks.load import Figures, Step, run
 from benchmarks.peers import FOGBANK, PEERS, UNSEEN, Peer, Running, start
 from benchmarks.wire import Connection, RequestError
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import Workload
 
 FAILURES = (RequestError, ClientError, BotoCoreError, ConnectionError, TimeoutError)
 SNAP_START = "cold start with SnapStart, 1 s of init"
@@ -38,14 +38,15 @@ Results = dict[str, dict[str, list[Figures]]]
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, and print the tables."""
     options = _options(argv)
-    peers = [peer for peer in PEERS if peer.name in options.peers.split(",")]
+    by_name = {peer.name: peer for peer in PEERS}
+    peers = [by_name[name] for name in options.peers.split(",")]
     results: Results = {}
     latencies: dict[str, dict[str, list[float]]] = {"cold start": {}, "queue to handler": {}}
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(start(peer)) for peer in peers]
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
         idle = {server.peer.name: server.memory() for server in servers}
-        for workload in WORKLOADS:
+        for workload in (*workloads.WORKLOADS, *workflows.WORKLOADS):
             if options.only in workload.name:
                 results[workload.name] = _measure(servers, workload, options)
         for name, measure in (("cold start", _cold), ("queue to handler", _queue)):
@@ -57,8 +58,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         weights = [cold.idle_memory(server) for server in own if options.only in IDLE]
         if own and (not options.only or options.only in SEEING):
             unseen = stack.enter_context(start(UNSEEN))
-            seen = [(w, _measure([own[0], unseen], w, options)) for w in WORKLOADS if w.name in SEEN]
+            seen = [(w, _measure([own[0], unseen], w, options)) for w in workloads.WORKLOADS if w.name in SEEN]
             _print_seeing(seen)
+        waits = _waiting(servers) if options.only in WAITING else {}
         _print_rates(results, peers)
         _print_latencies(results, latencies, peers)
         _print_cloud(weights)
@@ -66,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print("| ready after, ms | " + " | ".join(f"{s.ready_after * 1000:,.0f}" for s in servers) + " |")
         print("| idle memory, MB | " + " | ".join(f"{idle[s.peer.name] / 1e6:,.0f}" for s in servers) + " |")
         print("| memory after the run, MB | " + " | ".join(f"{s.memory() / 1e6:,.0f}" for s in servers) + " |")
+        _print_waiting(waits, peers)
     if options.json:
         _write(options.json, results, latencies)
 
@@ -92,7 +95,7 @@ def _measure(servers: Sequence[Running], workload: Workload, options: argparse.N
             steps[name] = workload.prepare(server)
         except FAILURES as error:
             print(f"{name} cannot do {workload.name!r}: {error}", file=sys.stderr)
-    for _ in range(options.rounds):
+    for _ in range(min(options.rounds, workload.rounds or options.rounds)):
         for server in servers:
             step = steps.get(server.peer.name)
             if step is None:
@@ -139,6 +142,30 @@ def _latencies(servers: Sequence[Running], measure: Callable[[Running], list[flo
         except FAILURES as error:
             print(f"{server.peer.name} cannot: {error}", file=sys.stderr)
     return found
+
+
+WAITING = "executions that wait for a callback"
+COUNTS = {FOGBANK.name: 10_000}
+"""Executions that wait at once; of the peers, which have a thread for each, fewer."""
+
+
+def _waiting(servers: Sequence[Running]) -> dict[str, workflows.Waiting]:
+    found = {}
+    for server in servers:
+        try:
+            found[server.peer.name] = workflows.waiting(server, COUNTS.get(server.peer.name, 500))
+        except FAILURES as error:
+            print(f"{server.peer.name} cannot have {WAITING}: {error}", file=sys.stderr)
+    return found
+
+
+def _print_waiting(waits: dict[str, workflows.Waiting], peers: Sequence[Peer]) -> None:
+    if not waits:
+        return
+    found = [waits.get(peer.name) for peer in peers]
+    print(f"\n| {WAITING} | " + " | ".join(p.name for p in peers) + " |\n| --- |" + " ---: |" * len(peers))
+    for title in workflows.Waiting.TITLES:
+        print(f"| {title} | " + " | ".join("–" if wait is None else wait.cells()[title] for wait in found) + " |")
 
 
 def _median(figures: Sequence[Figures] | None, value: Callable[[Figures], float]) -> float | None:

@@ -38,6 +38,8 @@ class Workload:
     connections: int = 16
     units: int = 1
     in_moto: bool = True
+    rounds: int | None = None
+    """At the most so many rounds: where one takes long."""
 
 
 def client(server: Running, service: str) -> Any:
@@ -52,12 +54,14 @@ def client(server: Running, service: str) -> Any:
     )
 
 
-def _name(server: Running) -> str:
+def new_name() -> str:
+    """A name that nothing has yet."""
     return f"bench-{time.monotonic_ns()}"
 
 
-def _queue(server: Running) -> str:
-    return str(client(server, "sqs").create_queue(QueueName=_name(server))["QueueUrl"])
+def make_queue(server: Running) -> str:
+    """A queue; its URL."""
+    return str(client(server, "sqs").create_queue(QueueName=new_name())["QueueUrl"])
 
 
 def _sqs(server: Running, operation: str, request: dict[str, Any]) -> bytes:
@@ -73,13 +77,13 @@ def _repeat(request: bytes, status: int = 200) -> Step:
 
 def send_message(server: Running) -> Step:
     """SendMessage of 256 bytes to one queue."""
-    return _repeat(_sqs(server, "SendMessage", {"QueueUrl": _queue(server), "MessageBody": BODY}))
+    return _repeat(_sqs(server, "SendMessage", {"QueueUrl": make_queue(server), "MessageBody": BODY}))
 
 
 def send_batch(server: Running) -> Step:
     """SendMessageBatch of ten."""
     entries = [{"Id": str(i), "MessageBody": BODY} for i in range(10)]
-    return _repeat(_sqs(server, "SendMessageBatch", {"QueueUrl": _queue(server), "Entries": entries}))
+    return _repeat(_sqs(server, "SendMessageBatch", {"QueueUrl": make_queue(server), "Entries": entries}))
 
 
 def receive_delete(server: Running) -> Step:
@@ -87,7 +91,7 @@ def receive_delete(server: Running) -> Step:
 
     The backlog is small, some 200 messages: a server that walks all of it at each receive is not asked to walk far.
     """
-    url = _queue(server)
+    url = make_queue(server)
     sqs = client(server, "sqs")
     entries = [{"Id": str(i), "MessageBody": BODY} for i in range(10)]
     for _ in range(20):
@@ -110,7 +114,7 @@ def receive_delete(server: Running) -> Step:
 def put_events(server: Running) -> Step:
     """PutEvents of one event that matches 1 of 20 rules, whose target is a queue."""
     events, sqs = client(server, "events"), client(server, "sqs")
-    bus, url = _name(server), _queue(server)
+    bus, url = new_name(), make_queue(server)
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.create_event_bus(Name=bus)
     for i in range(20):
@@ -128,7 +132,7 @@ def put_events(server: Running) -> Step:
 
 
 def _table(server: Running) -> str:
-    name, dynamodb = _name(server), client(server, "dynamodb")
+    name, dynamodb = new_name(), client(server, "dynamodb")
     dynamodb.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -186,8 +190,9 @@ def zipped(source: str) -> bytes:
     return buffer.getvalue()
 
 
-def _function(server: Running, source: str) -> str:
-    name, lambda_ = _name(server), client(server, "lambda")
+def make_function(server: Running, source: str) -> str:
+    """A function that is ready; its name."""
+    name, lambda_ = new_name(), client(server, "lambda")
     lambda_.create_function(
         FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="app.handler", Code={"ZipFile": zipped(source)}
     )
@@ -206,14 +211,14 @@ def _invoke(server: Running, name: str) -> bytes:
 
 def warm_invoke(server: Running) -> Step:
     """A synchronous invocation of a function that is warm."""
-    name = _function(server, TRIVIAL)
+    name = make_function(server, TRIVIAL)
     client(server, "lambda").invoke(FunctionName=name, Payload=b"{}")
     return _repeat(_invoke(server, name))
 
 
 def cold_start(server: Running) -> Step:
     """The first invocation of a fresh function: made before the clock of the step starts, as many as will be needed."""
-    names = [_function(server, TRIVIAL) for _ in range(COLD_FUNCTIONS)]
+    names = [make_function(server, TRIVIAL) for _ in range(COLD_FUNCTIONS)]
 
     async def step(connection: Connection, number: int) -> None:
         await expect(connection, _invoke(server, names[number % len(names)]))
@@ -237,7 +242,7 @@ def handler(event, context):
 
 def queue_to_handler(server: Running, messages: int) -> list[float]:
     """Seconds from SendMessage to the handler's first line, for messages sent one after another."""
-    name, url = _function(server, _CONSUMER), _queue(server)
+    name, url = make_function(server, _CONSUMER), make_queue(server)
     sqs = client(server, "sqs")
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     client(server, "lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=name, BatchSize=1)
