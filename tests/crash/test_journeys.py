@@ -24,7 +24,7 @@ CALLS = "calls"
 MEANTIME = 8
 """Journeys that are under way at once."""
 LONGEST_LIFE = 1.5
-"""Seconds that the server lives at the most between two kills."""
+"""How much longer than its start took the server lives at the most: a busy machine gets more time between two kills."""
 
 
 def prepare(server: ServerProcess) -> str:
@@ -74,7 +74,6 @@ class Clients:
         self.errors: list[Exception] = []
         self.up = threading.Event()
         """Whether the server lives."""
-        self._room = threading.Semaphore(MEANTIME)
         self._done = threading.Event()
         work = (self._start, self._read, self._answer, self._take, self._take)
         self._threads = [threading.Thread(target=self._run, args=(step,)) for step in work]
@@ -109,17 +108,14 @@ class Clients:
                     return
 
     def _start(self, client: Callable[..., Any]) -> None:
-        name = f"journey-{len(self.names)}"
-        if not self.more or not self._room.acquire(timeout=0.2):
+        states = client("stepfunctions")
+        running = states.list_executions(stateMachineArn=journeys.PARENT, statusFilter="RUNNING")["executions"]
+        if not self.more or len(running) >= MEANTIME:
             self._done.wait(0.05)
             return
-        states = client("stepfunctions")
-        try:
-            with contextlib.suppress(states.exceptions.ExecutionAlreadyExists):  # the first try did, and it has ended
-                states.start_execution(stateMachineArn=journeys.PARENT, name=name, input=journeys.document(name))
-        except BotoCoreError:
-            self._room.release()  # the same again: it may have been started or not
-            raise
+        name = f"journey-{len(self.names)}"  # the same again if there was no answer: it may have been started or not
+        with contextlib.suppress(states.exceptions.ExecutionAlreadyExists):  # it had been, and has ended
+            states.start_execution(stateMachineArn=journeys.PARENT, name=name, input=journeys.document(name))
         self.names.add(name)
 
     def _read(self, client: Callable[..., Any]) -> None:
@@ -138,7 +134,6 @@ class Clients:
             except client("stepfunctions").exceptions.TaskTimedOut:
                 pass  # the answer before the kill had arrived
             del self.tokens[name]
-            self._room.release()
         self._done.wait(0.1)
 
     def _take(self, client: Callable[..., Any]) -> None:
@@ -199,8 +194,8 @@ def wait_for_events(server: ServerProcess, count: int) -> None:
     url = sqs.get_queue_url(QueueName="arrivals")["QueueUrl"]
     wanted = "ApproximateNumberOfMessages"
     deadline = time.monotonic() + 60
-    while int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[wanted])["Attributes"][wanted]) < count:
-        assert time.monotonic() < deadline, "events do not arrive"
+    while (found := int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[wanted])["Attributes"][wanted])) < count:
+        assert time.monotonic() < deadline, f"{found} of {count} events have arrived"
 
 
 @pytest.mark.slow
@@ -215,16 +210,19 @@ def test_journeys_end_as_if_the_server_had_not_been_killed(
     queue = prepare(server)
     clients = Clients(server, queue)
     clients.up.set()
+    start = 1.0
     for kill in range(kills):
-        threading.Event().wait(dice.uniform(0, LONGEST_LIFE))
+        threading.Event().wait(dice.uniform(0, LONGEST_LIFE * start))
         clients.up.clear()
         clients.more = kill < kills - 1
         server.kill()
+        begun = time.monotonic()
         server.start()
+        start = time.monotonic() - begun
         clients.up.set()
     clients.more = False
     wait_for_the_end(server)
     clients.join()
     wait_for_events(server, len(clients.names))
-    assert len(clients.names) > kills / 3
+    assert len(clients.names) > kills / 10
     journeys.judge(findings(server, queue, clients), clients.names, patience=60)
