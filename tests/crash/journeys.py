@@ -154,7 +154,7 @@ def child() -> str:
         "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Each"},
         "Each": {
             "Type": "Map",
-            "Items": "{% [1..3] %}",
+            "Items": "{% [1, 2, 3] %}",
             "ItemProcessor": _branch(Double={"Type": "Pass", "Output": "{% $states.input * 2 %}", "End": True}),
             "Output": "{% {'id': $states.context.Execution.Input.id, 'doubled': $states.result} %}",
             "End": True,
