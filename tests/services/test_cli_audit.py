@@ -84,6 +84,8 @@ def test_a_run_is_evidence(server: ServerProcess, template: Path, fogbank: Fogba
     server.client("sqs").send_message(QueueUrl=queue, MessageBody="x" * 200 * 1024)
     found = fogbank("audit", str(template), "--stack", "audited", "--no-lint", "--json").document
     assert ("D01", "Queue") in rules(found)
+    assert ("W01", "Misspelt") in rules(found)
+    assert not {("W01", "Orders"), ("W01", "Off")} & rules(found)
     deployed = fogbank("audit", "--stack", "audited", "--no-lint", "--json").document
     assert rules(deployed) == rules(found)
     shown = fogbank("audit", str(template), "--stack", "audited", "--no-lint").out

@@ -18,6 +18,7 @@ from fogbank.insight.resources import name_of
 
 MAX_REPORTS = 5_000
 """REPORT lines of one function that are read."""
+_OWN_GROUP = "/aws/lambda/"
 _REPORT = re.compile(
     r"Duration: (?P<duration>[\d.]+) ms\s+Billed Duration: (?P<billed>\d+) ms\s+Memory Size: (?P<memory>\d+) MB"
     r"\s+Max Memory Used: (?P<used>\d+) MB(?:\s+Init Duration: (?P<init>[\d.]+) ms)?"
@@ -32,18 +33,22 @@ def observe(
         resource["LogicalResourceId"]: (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
         for _, resource in resources(connection, stack)
     }
-    by_name = {name_of_physical(value): logical for logical, (_, value) in physical.items()}
+    by_name = {(_family(kind), name_of_physical(value)): logical for logical, (kind, value) in physical.items()}
     report = read_usage(connection)
     sums: dict[str, dict[str, float]] = {}
     for used in report.totals:
         unit = sums.setdefault(used.unit, {})
-        name = name_of_physical(used.resource)
-        logical = by_name.get(name) or by_name.get(name.removeprefix("/aws/lambda/")) or name
+        family, name = _named(used.resource)
+        logical = by_name.get((family, name), name)
         unit[logical] = unit.get(logical, 0.0) + used.quantity
     hours = (report.until - report.since) / 3600
     published = sum(t.uses[0].quantity for t in report.traces if t.uses and t.uses[0].unit == "events.custom")
     matches = {name: int(count) for name, count in sums.get("observed.matches", {}).items()}
     rules = [logical for logical, (kind, _) in physical.items() if kind == "AWS::Events::Rule"]
+    counted = _matched(connection)
+    for rule in rules:
+        if name_of_physical(physical[rule][1]) in counted:
+            matches.setdefault(rule, 1)  # spans are left out under pressure; the metric is not
     return Evidence(
         hours=hours,
         scale=per_month / published if per_month and published else 0.0,
@@ -55,6 +60,33 @@ def observe(
         repeats={} if chaos is None else read_repeats(chaos),
         book=book,
     )
+
+
+def _family(kind: str) -> str:
+    """The service of a resource type, as ARNs name it: two resources of one service share no name."""
+    service = kind.split("::")[1].lower()
+    return "states" if service == "stepfunctions" else service
+
+
+def _named(resource: str) -> tuple[str, str]:
+    """The service and the name of what was used; a function's own log group is the function's."""
+    name = name_of_physical(resource)
+    family = resource.split(":")[2] if resource.startswith("arn:") else ""
+    if family == "logs" and name.startswith(_OWN_GROUP):
+        return "lambda", name.removeprefix(_OWN_GROUP)
+    return family, name
+
+
+def _matched(connection: Connection) -> set[str]:
+    """The names of the rules that matched anything, as their metrics have it."""
+    pages = connection.client("cloudwatch").get_paginator("list_metrics")
+    return {
+        dimension["Value"]
+        for page in pages.paginate(Namespace="AWS/Events", MetricName="MatchedEvents")
+        for metric in page["Metrics"]
+        for dimension in metric["Dimensions"]
+        if dimension["Name"] == "RuleName"
+    }
 
 
 def name_of_physical(value: str) -> str:
