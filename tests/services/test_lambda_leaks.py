@@ -100,7 +100,7 @@ from fogbank.core.scope import Scope
 from fogbank.runtime import Event, FunctionVersion, Logging, Runtime
 
 async def main():
-    runtime = Runtime(Config(data=Path({data!r}), isolation=Isolation.PROCESS), SystemClock(), Ids())
+    runtime = Runtime(Config(data=Path({data!r}), isolation=Isolation({isolation!r})), SystemClock(), Ids())
     await runtime.start()
     version = FunctionVersion(key="k", scope=Scope(), name="f", version="$LATEST", runtime="python3.{minor}",
         handler="app.handler", task=Path({task!r}), logging=Logging("/g"), timeout=60.0)
@@ -113,15 +113,23 @@ asyncio.run(main())
 """
 
 
-async def test_a_killed_server_takes_every_process_with_it(tmp_path: Path, make: Make) -> None:
+@pytest.mark.parametrize("isolation", [Isolation.PROCESS, pytest.param(Isolation.SANDBOX, marks=needs_sandbox)])
+async def test_a_killed_server_takes_every_process_with_it(tmp_path: Path, make: Make, isolation: Isolation) -> None:
     """kill -9: environments, what they started, and the prepared parent all go."""
     data = tmp_path / "data"
     version = make(
         "import subprocess, time\ndef handler(event, context):\n"
-        "    subprocess.Popen(['sleep', '1234'])\n    subprocess.Popen(['sleep', '1234'], start_new_session=True)\n"
+        f"    for apart in (False, True): subprocess.Popen([{str(data)!r}, '1234'], executable='/bin/sleep',\n"
+        "        start_new_session=apart)\n"
         "    time.sleep(0 if event == 1 else 60)\n"
     )
-    source = VICTIM.format(path=sys.path, data=str(data), task=str(version.task), minor=sys.version_info.minor)
+    source = VICTIM.format(
+        path=sys.path,
+        data=str(data),
+        task=str(version.task),
+        minor=sys.version_info.minor,
+        isolation=str(isolation),
+    )
     server = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE)  # noqa: ASYNC220 - to be killed
     assert server.stdout is not None
     assert await asyncio.to_thread(server.stdout.readline) == b"ready\n"

@@ -92,7 +92,7 @@ class Parent:
         self.firsts: dict[str, int] = {}  # id -> pid of the first process in a sandbox
         self.making: dict[int, Making] = {}  # pipe -> the sandbox that is being made
         self.poll = select.poll()
-        self.life = os.pipe()  # what is in a sandbox ends when nobody can write to it any more
+        self.life: tuple[int, ...] = ()  # a pipe: what is in a sandbox ends when nobody can write to it any more
 
     def run(self, modules: list[str], problem: str | None) -> Plan | None:
         """Serve until the socket closes; returns a `Plan` in a child, `None` in the parent."""
@@ -518,6 +518,8 @@ def main() -> tuple[Any, Plan, list[str]] | None:
     parent = os.getpid()
     serving = Parent(control)
     serving.sandbox = sandbox
+    if sandbox is not None:
+        serving.life = os.pipe()
     plan = serving.run(offered, problem)
     if plan is None:
         return None
