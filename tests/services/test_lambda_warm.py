@@ -1,4 +1,8 @@
-"""SnapStart and provisioned concurrency, as boto3 asks for them."""
+"""SnapStart and provisioned concurrency, as boto3 asks for them.
+
+Those that take snapshots are slow where Python 3.12 is not the interpreter of the tests: `test_lambda_snapshots.py` has
+what snapshots do.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +72,7 @@ def ready(lam: Any, qualifier: str) -> Any:
 # -- SnapStart ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_version_with_snapstart_is_pending_then_active(lam: Any) -> None:
     create(lam, HOW, **SNAP)
     assert lam.get_function_configuration(FunctionName="f")["SnapStart"] == {
@@ -87,6 +92,7 @@ def test_a_version_with_snapstart_is_pending_then_active(lam: Any) -> None:
     assert lam.publish_version(FunctionName="f")["Version"] == "1", "nothing has changed"
 
 
+@pytest.mark.slow
 def test_init_code_that_fails_makes_the_version_fail(lam: Any) -> None:
     create(lam, "raise RuntimeError('no')\n", Publish=True, **SNAP)
     found = settled(lam)
@@ -97,6 +103,7 @@ def test_init_code_that_fails_makes_the_version_fail(lam: Any) -> None:
     refused("ResourceConflictException", lam.create_alias, FunctionName="f", Name="live", FunctionVersion="1")
 
 
+@pytest.mark.slow
 def test_a_version_cannot_be_invoked_before_its_snapshot_is_taken(lam: Any) -> None:
     create(lam, f"import time\ntime.sleep(0.5)\n{ECHO}", Publish=True, **SNAP)
     message = refused("SnapStartNotReadyException", lam.invoke, FunctionName="f", Qualifier="1")
@@ -104,6 +111,7 @@ def test_a_version_cannot_be_invoked_before_its_snapshot_is_taken(lam: Any) -> N
     assert settled(lam)["State"] == "Active"
 
 
+@pytest.mark.slow
 def test_a_restore_that_fails(lam: Any) -> None:
     source = "from snapshot_restore_py import *\n@register_after_restore\ndef f():\n    raise ValueError('not so')\n"
     create(lam, f"{source}{ECHO}", Publish=True, **SNAP)
