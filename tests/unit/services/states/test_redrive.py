@@ -143,3 +143,19 @@ def test_a_replay_of_a_redriven_journal_gives_the_same() -> None:
             execution.apply(event)
         runs.append(execution.events)
     assert runs[0] == runs[1]
+
+
+def test_a_map_run_is_redriven_a_thousand_times_and_no_more() -> None:
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "P",
+        "States": {"P": {"Type": "Pass", "End": True}},
+    }
+    execution = started({"M": {"Type": "Map", "ItemProcessor": processor, "End": True}}, "[1]")
+    (run,) = execution.map_runs.values()
+    found = {"output": None, "error": "E", "cause": None, "started": NOW, "stopped": NOW}
+    for number in list(execution.tasks):
+        execution.apply(("child", NOW, number, "FAILED", found))
+    run.redrives = 1_000
+    redriven(execution)
+    assert (execution.status, execution.error) == ("FAILED", "States.Runtime")

@@ -18,7 +18,7 @@ from fogbank.services.states._language._core import STEP_ERRORS, Core
 from fogbank.services.states._language._data import outcome, whole_number
 from fogbank.services.states._language._threads import Drop, Join, Perform, Task, TaskKind, Thread, iso
 from fogbank.services.states._language.definition import Kind, Program, State
-from fogbank.services.states._language.failures import RESULT_WRITER, TOLERANCE, Failure, PathError
+from fogbank.services.states._language.failures import RESULT_WRITER, TOLERANCE, Failure, PathError, RuntimeFailure
 from fogbank.services.states._language.templates import text_of
 
 Json = Any
@@ -326,6 +326,8 @@ class MapRunSteps(Core):
         """Start the children again that did not succeed, and those that were never started."""
         owner, run = join.owner, join.run
         assert run is not None, "it is distributed"
+        if run.redrives >= MAX_REDRIVES:
+            raise RuntimeFailure(f"The Map Run was redriven {MAX_REDRIVES} times, which is the most there may be")
         owner.join, owner.broken = join, None
         run.redrives += 1
         run.redriven, run.status, run.stopped = self.now, "RUNNING", None
