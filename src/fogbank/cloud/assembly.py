@@ -190,7 +190,7 @@ class LocalCloud(Actor):
             self._recorder.failed(door.operation, call, request, error, parent, begin)
             raise
         if self.telemetry.wants(inner.root):
-            self._recorder.done(door.operation, call, request, reply, parent, begin)
+            self._recorder.done(door.operation, call, request, parent, begin)
         if door.rule is not None and (principal.service, service) not in _UNBILLED:
             self._meter(door.rule, call, request, reply)
         return reply

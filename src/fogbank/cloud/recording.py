@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fogbank.core.call import Call, Reply, Request
+from fogbank.core.call import Call, Request
 from fogbank.core.clock import Clock
 from fogbank.core.errors import ApiError
 from fogbank.core.models import OperationModel
@@ -72,17 +72,9 @@ class Recorder:
         self._clock = clock
         self._readers: dict[OperationModel, Callable[[Request], str]] = {}
 
-    def done(
-        self, operation: OperationModel, call: Call, request: Request, reply: Reply, parent: str, begin: float
-    ) -> None:
+    def done(self, operation: OperationModel, call: Call, request: Request, parent: str, begin: float) -> None:
         """A request was answered."""
-        attributes = NOTHING
-        measures = self._telemetry.measures
-        if measures:
-            measure = measures.get((call.service, call.operation))
-            attributes = NOTHING if measure is None else measure(request, reply)
-        if call.principal.service:
-            attributes = {**attributes, "caller": call.principal.service}
+        attributes = {"caller": call.principal.service} if call.principal.service else NOTHING
         read = self._readers.get(operation) or self._reader(operation)
         self._telemetry.record(
             Span(

@@ -57,11 +57,6 @@ class Trace(NamedTuple):
             text = f"{text};Sampled={int(self.sampled)}"
         return f"{text};Lineage={self.lineage}" if self.lineage else text
 
-    @property
-    def traceparent(self) -> str:
-        """The same as W3C writes it."""
-        return f"00-{self.root[2:10]}{self.root[11:]}-{self.parent}-{int(self.sampled is not False):02x}"
-
     def child(self, ids: Ids) -> Trace:
         """The context of what a new span within this one causes."""
         return Trace(self.root, ids.hex(16), self.sampled, self.origin or self.parent, self.lineage)

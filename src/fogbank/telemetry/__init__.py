@@ -6,14 +6,18 @@
 | `recorder.py` | the buffer in memory, and what is kept of it under pressure |
 | `storage.py` | its rows, in a database of its own: `telemetry.db` |
 | `telemetry.py` | `Telemetry`: takes spans, hands them on, writes them down, forgets the old |
+| `resources.py`, `correlation.py` | what a span is of, by one name; the ids by which people know an event |
+| `graph.py`, `histogram.py` | the service graph: who calls whom, how often, how quickly |
+| `otlp/` | OpenTelemetry's protocol, in and out |
 
     door, delivery, runtime, services ──record(span)──▶ buffer ──every half second──▶ observers: every span, once
                                                                         └─▶ sampled ──▶ telemetry.db
 
-**Whoever counts is an observer.** `telemetry.observe(observer)` registers `observer(spans)`: it is given every span, in
-batches, each once, before any is left out by sampling, on the event loop and off the path of requests. Counting there
-is exact and costs the caller nothing. What a count needs of a span stands in `span.attributes`; what it needs of an API
-request or reply is put there by `telemetry.measures["sqs", "SendMessage"] = lambda request, reply: {"bytes": …}`.
+**Whoever counts spans is an observer.** `telemetry.observe(observer)` registers `observer(spans)`: it is given every span
+that is made, in batches, each once, before sampling, on the event loop and off the path of requests. Under pressure not
+every request, match and message gets a span (`wants`); `telemetry.weight` says how many each stands for. What must be
+exact is counted where it happens (`metrics.py`, `usage.py`). What failed, and invocations and executions, always have
+their spans.
 
 **Whoever keeps something of his own** (metric datapoints, usage) puts a file beside these with its SQL, a folder
 `migrations/<name>/0001_….sql` (all folders there are applied when the database is opened), and uses
@@ -26,6 +30,6 @@ Telemetry is not acknowledged data: `kill -9` loses at most what the last half s
 """
 
 from fogbank.telemetry.model import Kind, Link, Span, Status
-from fogbank.telemetry.telemetry import NO_TELEMETRY, Measure, Observer, Telemetry
+from fogbank.telemetry.telemetry import NO_TELEMETRY, Observer, Telemetry
 
-__all__ = ["NO_TELEMETRY", "Kind", "Link", "Measure", "Observer", "Span", "Status", "Telemetry"]
+__all__ = ["NO_TELEMETRY", "Kind", "Link", "Observer", "Span", "Status", "Telemetry"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,8 +201,3 @@ async def moment_of(tx: Tx, fraction: float) -> float | None:
         return None
     found = await tx.fetch_one(ENDED_AT, row[0] + int((row[1] - row[0]) * fraction))
     return None if found is None else float(found[0])
-
-
-async def add_keys(tx: Tx, rows: Iterable[tuple[str, float, str]]) -> None:
-    """Let traces be found by further keys: (key, when, trace)."""
-    await tx.execute_many(INSERT_KEY, rows)

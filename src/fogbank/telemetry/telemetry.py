@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fogbank.core.clock import Clock
 from fogbank.core.config import Config
@@ -23,10 +23,6 @@ T = TypeVar("T")
 
 Observer = Callable[[Sequence[Span]], None]
 """Is given every span once, in batches, on the event loop; it must be quick and must not raise."""
-
-Measure = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
-"""Attributes for the span of an answered API request, from the request and the reply: `{"bytes": 1200}`. It runs on
-the path of requests."""
 
 FLUSH_AFTER = 0.5
 """Seconds of the machine's time between the first span of a batch and its writing."""
@@ -64,8 +60,6 @@ class Telemetry(Actor):
         self._storage: SqliteStorage | None = None
         self._flushed_at = clock.machine_monotonic()
         self._pruned_at = self._flushed_at
-        self.measures: dict[tuple[str, str], Measure] = {}
-        """What the span of an API request gets as attributes, by service and operation."""
         self.begun: Callable[[str, str, str, str], None] = _unheard
         """Is told of long spans when they begin: trace, id, parent, node (`lambda/orders`)."""
         self._observers: list[Observer] = []
