@@ -13,8 +13,8 @@
     door, delivery, runtime, services ──record(span)──▶ buffer ──every half second──▶ observers: every span, once
                                                                         └─▶ sampled ──▶ telemetry.db
 
-**Whoever counts spans is an observer.** `telemetry.observe(observer)` registers `observer(spans)`: it is given every span
-that is made, in batches, each once, before sampling, on the event loop and off the path of requests. Under pressure not
+**Whoever counts spans is an observer.** `telemetry.observe(observer)` registers `observer(spans)`: it is given every
+span that is made, in batches, each once, before sampling, on the event loop and off the path of requests. Under pressure not
 every request, match and message gets a span (`wants`); `telemetry.weight` says how many each stands for. What must be
 exact is counted where it happens (`metrics.py`, `usage.py`). What failed, and invocations and executions, always have
 their spans.
