@@ -14,10 +14,10 @@
                                                                         └─▶ sampled ──▶ telemetry.db
 
 **Whoever counts spans is an observer.** `telemetry.observe(observer)` registers `observer(spans)`: it is given every
-span that is made, in batches, each once, before sampling, on the event loop and off the path of requests. Under pressure
-not every request, match and message gets a span (`wants`); `telemetry.weight` says how many each stands for. What must
-be exact is counted where it happens (`metrics.py`, `usage.py`). What failed, and invocations and executions, always
-have their spans.
+span that is made, in batches, each once, before sampling, on the event loop and off the path of requests. Under
+pressure not every request, match and message gets a span (`wants`); `telemetry.weight` says how many each stands for.
+What must be exact is counted where it happens (`metrics.py`, `usage.py`). What failed, and invocations and executions,
+always have their spans.
 
 **Whoever keeps something of his own** (metric datapoints, usage) puts a file beside these with its SQL, a folder
 `migrations/<name>/0001_….sql` (all folders there are applied when the database is opened), and uses
