@@ -22,6 +22,8 @@ from benchmarks.workflows import make_machine, start_to_end
 
 COUNTS = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 WIDTH, HEIGHT, MARGIN = 640, 360, 56
+PATIENCE = 600.0
+"""Seconds that a Map may take."""
 LOOK = 0.02
 """Seconds between two looks at the server's memory."""
 
@@ -68,7 +70,7 @@ def measure(server: Running, machine: str, count: int) -> Point:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        asyncio.run(_once(server, start_to_end(server, machine, str(count))))
+        asyncio.run(_once(server, start_to_end(server, machine, str(count), PATIENCE)))
         elapsed = time.perf_counter() - begun
     finally:
         done.set()

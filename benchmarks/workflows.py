@@ -43,14 +43,14 @@ def make_machine(server: Running, states: Mapping[str, Any], kind: str = "STANDA
     return str(reply["stateMachineArn"])
 
 
-def start_to_end(server: Running, machine: str, text: str = "{}") -> Step:
+def start_to_end(server: Running, machine: str, text: str = "{}", patience: float = PATIENCE) -> Step:
     """StartExecution, and DescribeExecution until it has succeeded."""
 
     async def step(connection: Connection, number: int) -> None:
         request = {"stateMachineArn": machine, "name": new_name(), "input": text}
         reply = json.loads(await expect(connection, states_request(server, "StartExecution", request)))
         look = states_request(server, "DescribeExecution", {"executionArn": reply["executionArn"]})
-        pause, deadline = FIRST_LOOK, time.perf_counter() + PATIENCE
+        pause, deadline = FIRST_LOOK, time.perf_counter() + patience
         while True:
             status = json.loads(await expect(connection, look))["status"]
             if status == "SUCCEEDED":
