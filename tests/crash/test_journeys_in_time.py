@@ -307,12 +307,14 @@ async def travel(folder: Path, seed: int, crashes: int) -> World:
     return world
 
 
+@pytest.mark.slow
 async def test_an_uninterrupted_journey_does_what_it_should(tmp_path: Path) -> None:
     """The judgement itself, on what nothing disturbed."""
     world = await travel(tmp_path / "data", 1, crashes=0)
     assert world.crashes == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_journeys_go_on_through_crashes_at_any_commit(tmp_path: Path, seed: int) -> None:
     await travel(tmp_path / "data", seed, crashes=10)

@@ -130,6 +130,7 @@ TEMPLATE = json.dumps(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("point", "count"), [STEPS[0], pytest.param(*STEPS[1], marks=SLOW)])
 def test_a_deployment_goes_on_after_a_kill(new_server: NewServer, point: str, count: int) -> None:
     """Nothing is made twice, nothing is forgotten, and the stack can be deleted."""

@@ -30,6 +30,7 @@ def by_unit(document: Any) -> dict[str, float]:
     return sums
 
 
+@pytest.mark.slow
 def test_requests_are_priced_by_service_and_resource(server: ServerProcess, queue: str, fogbank: Fogbank) -> None:
     """CreateQueue, a message of 100 KB (two requests), a write of 2 KB (two units), a consistent read of it (one)."""
     server.client("sqs").send_message(QueueUrl=queue, MessageBody="x" * 100 * 1024)
@@ -55,6 +56,7 @@ def test_requests_are_priced_by_service_and_resource(server: ServerProcess, queu
     assert "at list prices of us-east-1" in shown
 
 
+@pytest.mark.slow
 def test_capacity_that_is_provisioned_is_billed_by_the_hour(server: ServerProcess, fogbank: Fogbank) -> None:
     """Its reads and writes are not billed again."""
     dynamodb = server.client("dynamodb")
@@ -109,6 +111,7 @@ def test_one_trace_and_its_kind(server: ServerProcess, queue: str, fogbank: Fogb
     assert "sqs.requests.standard orders" in fogbank("cost", "--by", "trace").out
 
 
+@pytest.mark.slow
 def test_a_month_and_its_plot(server: ServerProcess, fogbank: Fogbank, tmp_path: Path) -> None:
     """Ten events were published; a month of twenty million costs $20, half of it half."""
     events = server.client("events")
@@ -125,6 +128,7 @@ def test_a_month_and_its_plot(server: ServerProcess, fogbank: Fogbank, tmp_path:
     assert "events.custom default" in other.error["do"]
 
 
+@pytest.mark.slow
 def test_runs_are_saved_and_compared(server: ServerProcess, queue: str, fogbank: Fogbank, tmp_path: Path) -> None:
     """The saved run is the older one; a file that is none is refused."""
     saved = tmp_path / "before.json"
@@ -141,6 +145,7 @@ def test_runs_are_saved_and_compared(server: ServerProcess, queue: str, fogbank:
     assert fogbank("cost", "--compare", str(saved), "--json").code == Exit.INVALID
 
 
+@pytest.mark.slow
 def test_prices_of_ones_own(server: ServerProcess, queue: str, fogbank: Fogbank, tmp_path: Path) -> None:
     """They go before the book's; a wrong file says what is wrong in it."""
     prices = tmp_path / "prices.toml"

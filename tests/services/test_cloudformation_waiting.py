@@ -49,6 +49,7 @@ def signal(url: str, **members: str) -> int:
         return error.code
 
 
+@pytest.mark.slow
 def test_a_stack_waits_for_as_many_signals_as_it_counts(aws: Aws) -> None:
     client = aws("cloudformation")
     url = begin(client, "s")
@@ -65,6 +66,7 @@ def test_a_stack_waits_for_as_many_signals_as_it_counts(aws: Aws) -> None:
     assert settle(client, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
 
 
+@pytest.mark.slow
 def test_a_signal_of_failure_ends_the_wait(aws: Aws) -> None:
     client = aws("cloudformation")
     url = begin(client, "s")
@@ -89,6 +91,7 @@ def test_a_condition_that_cannot_be_met_fails_its_stack(aws: Aws, properties: st
     assert reason in reasons(client, "s")["Condition"]
 
 
+@pytest.mark.slow
 def test_a_condition_waits_no_longer_than_it_may(aws: Aws, server: ServerProcess) -> None:
     client = aws("cloudformation")
     url = begin(client, "s")

@@ -80,6 +80,7 @@ def handler(event, context):
     await until(lambda: runtime.alive == 0)
 
 
+@pytest.mark.slow
 async def test_idle_environments_are_ended_after_a_while(tmp_path: Path, make: Make) -> None:
     clock = SystemClock()
     runtime = Runtime(Config(data=tmp_path / "data", isolation=Isolation.PROCESS, environment_idle=600.0), clock, IDS)
@@ -107,6 +108,7 @@ async def test_a_runtime_that_nothing_here_can_run(runtime: Runtime) -> None:
         await runtime.check("java21")
 
 
+@pytest.mark.slow
 async def test_a_prepared_parent_that_dies_is_replaced(runtime: Runtime, make: Make) -> None:
     source = """
 import os, signal, time

@@ -113,6 +113,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", [Isolation.PROCESS, pytest.param(Isolation.SANDBOX, marks=needs_sandbox)])
 async def test_a_killed_server_takes_every_process_with_it(tmp_path: Path, make: Make, isolation: Isolation) -> None:
     """kill -9: environments, what they started, and the prepared parent all go."""

@@ -117,6 +117,7 @@ async def test_an_answer_that_is_too_large(runtime: Runtime, make: Make) -> None
     assert len(await run(runtime, version, 6_291_000)) == 6_291_000
 
 
+@pytest.mark.slow
 async def test_a_function_that_prints_without_end_is_cut_off_and_costs_no_memory(runtime: Runtime, make: Make) -> None:
     source = """
 import sys

@@ -209,6 +209,7 @@ def test_a_mapping_polls_again_after_a_crash(new_server: Callable[..., ServerPro
     assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_function_of_a_mapping_can_change(lam: Any, sqs: Any) -> None:
     create(lam, TELL, Timeout=20)
     connect(lam)

@@ -280,6 +280,7 @@ def handler(event, context):
     assert await run(sandbox, version) == [60, "FileNotFoundError", cached, None, False]
 
 
+@pytest.mark.slow
 async def test_nothing_is_left_of_many_sandboxes(sandbox: Runtime, make: Make) -> None:
     await run(sandbox, make("def handler(event, context):\n    return 1\n"))
     await sandbox.reset()

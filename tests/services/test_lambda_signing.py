@@ -93,6 +93,7 @@ def test_runtimes_are_updated_automatically_or_stay_at_the_one_there_is(lam: Any
         lam.get_runtime_management_config(FunctionName="f", Qualifier="7")
 
 
+@pytest.mark.slow
 def test_a_template_makes_a_configuration_for_its_functions(aws: Aws, lam: Any) -> None:
     template = """
 Resources:

@@ -145,6 +145,7 @@ async def test_cron_follows_its_time_zone_over_the_change_of_clocks(tmp_path: Pa
     await cloud.stop()
 
 
+@pytest.mark.slow
 async def test_a_flexible_window_moves_each_run_within_it(
     cloud: LocalCloud, clock: VirtualClock, scheduler: Caller
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_batch_gets_from_several_tables(client: Any) -> None:
     assert units == {"table": 1.0, "second": 1.0}
 
 
+@pytest.mark.slow
 def test_a_batch_of_gets_ends_at_sixteen_megabytes(client: Any) -> None:
     names = [f"{number:02}" for number in range(45)]
     for name in names:

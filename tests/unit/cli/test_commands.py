@@ -113,6 +113,7 @@ def test_completion_prints_a_script(shell: str, capsys: pytest.CaptureFixture[st
     assert "_FOGBANK_COMPLETE" in out
 
 
+@pytest.mark.slow
 def test_doctor_says_what_it_saw(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

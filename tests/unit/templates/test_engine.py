@@ -275,6 +275,7 @@ def test_changes_are_made_in_place_or_by_replacement(
     assert engine.compare("AWS::SQS::Queue", before, after).replacement is expected
 
 
+@pytest.mark.slow
 async def test_sam_is_translated_in_a_process_of_its_own(engine: Engine) -> None:
     text = """
 Transform: AWS::Serverless-2016-10-31

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.templates.recording import RecordingCloud
@@ -107,6 +108,7 @@ def test_the_template_itself_is_in_order() -> None:
     asyncio.run(deploy(json.dumps(BASE)))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(changed())
 def test_a_changed_template_is_deployed_or_refused(template: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 
 from fogbank.core.patterns import InvalidPatternError, RuleIndex, compile_document, compile_pattern
@@ -128,6 +129,7 @@ def _one_spelling(event: Any) -> bool:
     return not isinstance(event, list) or all(_one_spelling(element) for element in event)
 
 
+@pytest.mark.slow
 @settings(max_examples=600)
 @given(patterns, events.filter(_one_spelling))
 def test_the_matcher_agrees_with_the_naive_one(pattern: dict[str, Any], event: dict[str, Any]) -> None:
@@ -153,6 +155,7 @@ def test_the_index_sorts_rules_by_what_tells_them_apart(rules: list[tuple[str, s
     assert sorted(RuleIndex(compiled).matching(event)) == [n for n, p in compiled if p.matches(event)]
 
 
+@pytest.mark.slow
 @given(st.lists(patterns, min_size=2, max_size=4), patterns, events)
 def test_or_is_the_disjunction_of_its_branches(
     alternatives: list[dict[str, Any]], rest: dict[str, Any], event: dict[str, Any]

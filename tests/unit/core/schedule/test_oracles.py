@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import hypothesis.strategies as st
+import pytest
 from cronsim import CronSim
 from hypothesis import given, settings
 
@@ -22,6 +23,7 @@ def _field(first: int, last: int) -> st.SearchStrategy[str]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     _field(0, 59), _field(0, 23), st.one_of(_field(1, 31), st.just("L")), _field(1, 12), st.integers(0, 2_000_000_000)
@@ -33,6 +35,7 @@ def test_days_of_the_month_agree_with_cronsim(minute: str, hour: str, day: str, 
     assert (found and datetime.fromtimestamp(found, UTC).replace(tzinfo=None)) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     _field(0, 59),

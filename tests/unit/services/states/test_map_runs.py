@@ -100,6 +100,7 @@ def test_items_are_grouped_with_what_they_have_in_common() -> None:
     assert (run.items, run.children, run.under_way) == (3, 2, (2, 3))
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=20)), st.integers(1, 5), st.integers(60, 300))
 def test_batches_hold_every_item_once_in_order_and_keep_their_limits(items: list[str], most: int, size: int) -> None:
     fitting = [item for item in items if len(json.dumps(item)) < 40]
