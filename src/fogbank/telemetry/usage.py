@@ -129,14 +129,14 @@ class Usage:
             telemetry.on_prune(self.prune)
 
     def add(self, scope: Scope, root: str, uses: Sequence[Use]) -> None:
-        """Say that a trace (`root`, X-Ray's form) used something in an account and region."""
+        """Say that a trace (`root`, X-Ray's form; empty for one that is not followed) used something."""
         if not self.on or root == UNBILLED:
             return
         totals = self._totals
         if not totals:
             self._telemetry.touch()
-        trace = self._traces.get(root)
-        if trace is None:
+        trace = self._traces.get(root) if root else None
+        if trace is None and root:
             trace = self._follow(root)
         if trace is not None and not trace:
             self._dirty[root] = trace

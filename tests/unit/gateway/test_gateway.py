@@ -21,6 +21,7 @@ from fogbank.core.http import HttpRequest, HttpResponse
 
 class Rig(Protocol):
     cloud: Any
+    config: Any
 
     def client(self, service: str, **options: Any) -> Any: ...
 
