@@ -427,10 +427,7 @@ def test_gzip_bodies_that_are_none_are_refused(rig: Rig, body: bytes) -> None:
 
 
 def test_a_gzip_body_that_unpacks_past_the_limit_is_refused(rig: Rig) -> None:
-    body = gzip.compress(bytes(rig.config.max_body + 1), compresslevel=1)
-    answer = rig.handle(json_request("AmazonSQS.ListQueues", body, content_encoding="gzip"))
-    assert answer.status == 400
-    assert "SerializationException" in document(answer)["__type"]
+    test_gzip_bodies_that_are_none_are_refused(rig, gzip.compress(bytes(rig.config.max_body + 1), compresslevel=1))
 
 
 def test_a_body_must_have_the_md5_that_is_sent(rig: Rig) -> None:
