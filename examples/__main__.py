@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Run the demo with what it shares with the others (`story.py`, `server.py`) and its own files in reach."""
+    """Run the demo with what it shares with the others, which is in this folder, and its own files in reach."""
     names = sorted(demo.parent.name for demo in HERE.glob("*/demo.py"))
     if len(sys.argv) != 2 or sys.argv[1] not in names:
         sys.exit(f"usage: python examples {'|'.join(names)}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
+from clients import Client
 
 sys.path.append(str(Path(__file__).parent / "src" / "pictures"))
 from png import Picture, write
@@ -27,27 +26,8 @@ def draw(number: int, width: int = 80, height: int = 60) -> bytes:
 
 
 @dataclass(slots=True)
-class Album:
+class Album(Client):
     """Puts pictures into one of the two stacks."""
-
-    endpoint: str
-    outputs: Mapping[str, str]
-    clients: dict[str, Any] = field(default_factory=dict)
-
-    def client(self, service: str) -> Any:
-        """An ordinary boto3 client; any keys will do."""
-        if service not in self.clients:
-            self.clients[service] = boto3.client(
-                service,
-                endpoint_url=self.endpoint,
-                region_name="us-east-1",
-                aws_access_key_id="demo",
-                aws_secret_access_key="demo",
-                config=Config(
-                    retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=60, max_pool_connections=32
-                ),
-            )
-        return self.clients[service]
 
     def put(self, name: str, content: bytes) -> None:
         """Put a file there."""

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from clients import Client
 
 SKUS = {"tea": 450, "cup": 1200, "pot": 3900, "tin": 800}
 """What the shop sells, in cents."""
@@ -48,29 +47,13 @@ def make_orders(prefix: str, count: int, dice: random.Random) -> list[Order]:
 
 
 @dataclass(slots=True)
-class Shop:
+class Shop(Client):
     """A checkout, connected to a deployed order system by the stack's outputs."""
 
-    endpoint: str
-    outputs: Mapping[str, str]
     accepted: list[str] = field(default_factory=list)
     """The order of every event that the bus acknowledged; an order published twice is there twice."""
     refused: list[Order] = field(default_factory=list)
     """The orders whose events got no acknowledgement."""
-    clients: dict[str, Any] = field(default_factory=dict)
-
-    def client(self, service: str) -> Any:
-        """An ordinary boto3 client; any keys will do. It sends nothing twice: what is counted is what was sent."""
-        if service not in self.clients:
-            self.clients[service] = boto3.client(
-                service,
-                endpoint_url=self.endpoint,
-                region_name="us-east-1",
-                aws_access_key_id="demo",
-                aws_secret_access_key="demo",
-                config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=30),
-            )
-        return self.clients[service]
 
     def publish(self, orders: Iterable[Order], *, each: float, after: Callable[[], None] = lambda: None) -> None:
         """Publish orders one by one, one in `each` seconds; call `after` when one was sent."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
+from clients import Client
 
 SERVICES = ("flight", "hotel", "car")
 Trip = dict[str, Any]
@@ -24,25 +22,8 @@ def trip(trip_id: str, **chaos: Any) -> Trip:
 
 
 @dataclass(slots=True)
-class Agency:
+class Agency(Client):
     """Asks for trips from one of the two stacks."""
-
-    endpoint: str
-    outputs: Mapping[str, str]
-    clients: dict[str, Any] = field(default_factory=dict)
-
-    def client(self, service: str) -> Any:
-        """An ordinary boto3 client; any keys will do."""
-        if service not in self.clients:
-            self.clients[service] = boto3.client(
-                service,
-                endpoint_url=self.endpoint,
-                region_name="us-east-1",
-                aws_access_key_id="demo",
-                aws_secret_access_key="demo",
-                config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=30),
-            )
-        return self.clients[service]
 
     def start(self, wanted: Trip) -> str:
         """Start the state machine; the execution."""

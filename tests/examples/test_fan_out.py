@@ -27,6 +27,7 @@ def make_album() -> Callable[..., Any]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.path.append(str(EXAMPLES))  # what the examples share
     sys.modules[spec.name] = module  # its dataclass looks itself up there
     spec.loader.exec_module(module)
     made: Callable[..., Any] = module.Album
