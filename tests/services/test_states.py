@@ -269,3 +269,42 @@ def test_a_definition_is_validated_with_warnings_and_in_parts(states: Any) -> No
     assert found["diagnostics"] == [
         {"severity": "ERROR", "code": "MISSING_END_STATE", "message": "Workflow has no terminal state"}
     ]
+
+
+ENDLESS = {"A": {"Type": "Pass", "Output": "{% ($f := function($n){$f($n+1)}; $f(0)) %}", "End": True}}
+PATTERN = {"A": {"Type": "Pass", "Output": "{% $contains($states.input.text, /(?:a{100}){100}b/) %}", "End": True}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hostile", [ENDLESS, PATTERN])
+def test_an_expression_that_takes_long_holds_up_nothing_else(states: Any, hostile: dict[str, Any]) -> None:
+    arn = machine(states, {"QueryLanguage": "JSONata", "StartAt": "A", "States": hostile})
+    mapped = {"A": {"Type": "Pass", "Output": "{% $map([1,2], function($x){$x+1}) %}", "End": True}}
+    other = machine(states, {"QueryLanguage": "JSONata", "StartAt": "A", "States": mapped}, name="other")
+    slow = states.start_execution(stateMachineArn=arn, input=json.dumps({"text": "a" * 200_000}))["executionArn"]
+    assert run(states, other)["output"] == "[2,3]"
+    assert states.describe_execution(executionArn=slow)["status"] == "RUNNING"
+    found = ended(states, slow)
+    assert (found["status"], found["error"]) == ("FAILED", "States.QueryEvaluationError")
+    assert "D1012" in found["cause"]
+
+
+def test_the_aliases_of_a_version_come_in_full_pages(states: Any) -> None:
+    arn = machine(states, PASS)
+    first = states.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"]
+    states.update_state_machine(stateMachineArn=arn, roleArn=ROLE + "2")
+    second = states.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"]
+    both = [{"stateMachineVersionArn": first, "weight": 50}, {"stateMachineVersionArn": second, "weight": 50}]
+    for name in ("a", "c", "e"):
+        states.create_state_machine_alias(name=name, routingConfiguration=[{**both[0], "weight": 100}])
+    states.create_state_machine_alias(name="b", routingConfiguration=[{**both[1], "weight": 100}])
+    states.create_state_machine_alias(name="d", routingConfiguration=both)
+    for version, pages in ((first, ["ac", "de"]), (second, ["bd"]), (arn, ["ab", "cd", "e"])):
+        names, more = [], {"maxResults": 2}
+        while more:
+            found = states.list_state_machine_aliases(stateMachineArn=version, **more)
+            names.append("".join(alias["stateMachineAliasArn"][-1] for alias in found["stateMachineAliases"]))
+            more = {"maxResults": 2, "nextToken": found["nextToken"]} if "nextToken" in found else {}
+        assert names == pages
+    code, message = refused(states.delete_state_machine_version, stateMachineVersionArn=second)
+    assert (code, message.rpartition(": ")[2]) == ("ConflictException", "[b, d]")

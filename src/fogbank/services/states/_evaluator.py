@@ -1,20 +1,27 @@
-"""Evaluates expressions that could take much memory in a process of its own, which may die of them.
+"""Evaluates expressions that could take much memory or time in processes of their own, which may die of them.
 
 The engine bounds time, depth and the length of sequences, but not memory: what may grow faster than its input
 (functions, ranges, mapped constructors, replacements) is sent to a child with a limit on its memory. A child that dies,
 runs out of memory or does not answer in time fails that one expression; the next starts another.
+
+Most expressions are answered in less time than a task switch takes, so the caller waits for the answer, but not for
+long: what takes longer is waited for in a thread, and the next expression has another child. An expression that took
+long once is not waited for again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import resource
 import select
 import struct
 import subprocess
 import sys
+import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,91 +29,249 @@ import msgspec
 
 from fogbank.services.states._language import jsonata
 from fogbank.services.states._language._threads import Dice
+from fogbank.services.states._language.jsonata import Question, Reply
 
 MEMORY = 512 << 20
 """Bytes of memory that it may take beside what it has when it is ready."""
+AT_ONCE = 5
+"""Milliseconds that a caller waits for an answer."""
 PATIENCE = 2_000
 """Milliseconds for an answer; the engine ends an evaluation after one second."""
 STARTING = 30_000
 """Milliseconds until the child is ready."""
+CHILDREN = 3
+"""Children that work on what takes long at once; what else takes long waits for one of them."""
+KEPT = 2
+"""Children that are kept when there is nothing to do."""
+REMEMBERED = 256
+"""Expressions that are remembered to have taken long."""
+MAX_REPLY = 16 << 20
+"""Bytes of a value, as JSON."""
+FAILED: Reply = (None, "D1012: The expression took too much memory or time")
 _STATM = Path("/proc/self/statm")
 _HEAD = struct.Struct("<I")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict).decode
 
 
-class Evaluator:
-    """The child, started when it is first asked for; it ends with the evaluator, stopped or dropped."""
+class _Child:
+    """A process that evaluates one expression at a time."""
 
     def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
-        self._answered = 0
-        """How many expressions this child has evaluated; 0 before it is ready."""
-        self._end: Callable[[], object] = _nothing
+        self.process = subprocess.Popen(  # noqa: S603 - our own interpreter, with our own code
+            [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.answered = 0
+        """How many expressions it was asked."""
+        self._ready = False
+        self._end = weakref.finalize(self, _kill, self.process)
 
-    def start(self) -> None:
-        """Start the child, if there is none; it gets ready while others go on."""
-        if self._child is None or self._child.poll() is not None:
-            self.stop()
-            child = subprocess.Popen(  # noqa: S603 - our own interpreter, with our own code
-                [sys.executable, "-c", f"from {__name__} import serve; serve()"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            self._child, self._end = child, weakref.finalize(self, _kill, child)
-
-    def stop(self) -> None:
-        """End the child."""
-        self._child = None
-        self._answered = 0
+    def end(self) -> None:
+        """End it; whoever waits for its answer gets none."""
         self._end()
 
-    def evaluate(self, text: str, bindings: Mapping[str, Any], now: int, seed: str) -> str | None:
-        """The value as JSON, or `None` for nothing. `JsonataError` if it fails or passes a bound."""
-        request = _encode({"text": text, "bindings": bindings, "now": now, "seed": seed})
-        found = self._ask(request)
-        if found is None and self._answered > 1:  # earlier ones may have left it little
-            self.stop()
-            found = self._ask(request)
-        if found is None:
-            self.stop()
-            raise jsonata.JsonataError("D1012: The expression took too much memory or time")
-        if "error" in found:
-            raise jsonata.JsonataError(found["error"])
-        value: str | None = found["value"]
-        return value
+    def ready(self, patience: int) -> bool:
+        """Whether it has begun to take questions, within so many milliseconds."""
+        if not self._ready:
+            self._ready = _arrives(self._output, patience) and _read(self._output) is not None
+        return self._ready
 
-    def _ask(self, request: bytes) -> dict[str, Any] | None:
-        """The child's answer, or `None` if it ran out of memory or time."""
-        self.start()
-        child = self._child
-        assert child is not None
-        assert child.stdin is not None
-        assert child.stdout is not None
+    @property
+    def _output(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def ask(self, question: Question) -> bool:
+        """Hand it a question; whether it took it."""
+        assert self.process.stdin is not None
+        self.answered += 1
+        request = {"text": question.text, "bindings": question.bindings, "now": question.now, "seed": question.seed}
         try:
-            if not self._answered and _read(child.stdout, STARTING) is None:
-                return None
-            self._answered += 1
-            _write(child.stdin, request)
-            reply = _read(child.stdout, PATIENCE)
-        except OSError:
+            _write(self.process.stdin, _encode(request))
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def arrives(self, patience: int) -> bool:
+        """Whether an answer, or its end, comes within so many milliseconds."""
+        return _arrives(self._output, patience)
+
+    def answer(self) -> Reply | None:
+        """Its answer, or `None` if it has died or has no memory for it."""
+        try:
+            reply = _read(self._output)
+        except (OSError, ValueError):
             return None
         found = {} if reply is None else _decode(reply)
-        return None if not found or "full" in found else found
+        if not found or "full" in found:
+            return None
+        return found.get("value"), found.get("error")
 
 
-def _nothing() -> None:
-    """There is no child to end."""
+class Evaluator:
+    """The children, started when they are first needed; they end with the evaluator, stopped or dropped."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[_Child] = []
+        self._alive: set[_Child] = set()
+        self._pool: ThreadPoolExecutor | None = None
+        self._going: weakref.WeakKeyDictionary[Question, Future[Reply]] = weakref.WeakKeyDictionary()
+        """What is being worked on, for who asks for the reply."""
+        self._slow: OrderedDict[str, None] = OrderedDict()
+        """Expressions that took long."""
+        self._stopped = False
+
+    def start(self) -> None:
+        """Start a child, if there is none; it gets ready while others go on."""
+        with self._lock:
+            self._stopped = False
+            if not self._alive:
+                child = _Child()
+                self._alive.add(child)
+                self._idle.append(child)
+
+    def stop(self) -> None:
+        """End the children."""
+        with self._lock:
+            self._stopped = True
+            children, pool = list(self._alive), self._pool
+            self._alive.clear()
+            self._idle.clear()
+            self._slow.clear()
+            self._pool = None
+        for child in children:
+            child.process.kill()
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)  # who waits for a child sees its end
+        for child in children:
+            child.end()
+
+    # -- what a caller on the event loop uses
+
+    def attempt(self, question: Question) -> Reply | None:
+        """The reply if it comes at once; else it is worked on, and `None`."""
+        child = None if question.text in self._slow else self._take(ready=True)
+        if child is None or not child.ask(question):
+            if child is not None:
+                self._lose(child)
+            self._hand_over(question, None)
+            return None
+        if child.arrives(AT_ONCE):
+            reply = child.answer()
+            if reply is not None:
+                self._give_back(child)
+                return reply
+            self._lose(child)
+            self._hand_over(question, None)
+            return None
+        self._slow[question.text] = None
+        if len(self._slow) > REMEMBERED:
+            self._slow.popitem(last=False)
+        self._hand_over(question, child)
+        return None
+
+    async def reply(self, question: Question) -> Reply:
+        """The reply to what did not come at once, or is asked again after a restart."""
+        future = self._going.pop(question, None) or self._hand_over(question, None)
+        return await asyncio.wrap_future(future)
+
+    def _hand_over(self, question: Question, child: _Child | None) -> Future[Reply]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(CHILDREN, thread_name_prefix="fogbank-evaluator")
+        if child is None:
+            future = self._pool.submit(self.answer, question)
+        else:
+            future = self._pool.submit(self._finish, question, child)
+        self._going[question] = future
+        return future
+
+    # -- what threads do
+
+    def answer(self, question: Question) -> Reply:
+        """The reply, however long it takes."""
+        child = self._take(ready=False)
+        if child is None:
+            return FAILED
+        if child.ready(STARTING) and child.ask(question):
+            return self._finish(question, child)
+        return self._retry(question, child)
+
+    def _finish(self, question: Question, child: _Child) -> Reply:
+        late = not child.arrives(PATIENCE)
+        reply = None if late else child.answer()
+        if reply is not None:
+            self._give_back(child)
+            return reply
+        if late:
+            self._lose(child)
+            return FAILED
+        return self._retry(question, child)
+
+    def _retry(self, question: Question, child: _Child) -> Reply:
+        """Ask a new child: earlier expressions may have left this one little memory."""
+        self._lose(child)
+        if child.answered <= 1:
+            return FAILED
+        another = self._new()
+        if another is None:
+            return FAILED
+        if another.ready(STARTING) and another.ask(question) and another.arrives(PATIENCE):
+            reply = another.answer()
+            if reply is not None:
+                self._give_back(another)
+                return reply
+        self._lose(another)
+        return FAILED
+
+    # -- children
+
+    def _take(self, *, ready: bool) -> _Child | None:
+        """A child that has nothing to do: one that is ready, or any, if need be a new one."""
+        with self._lock:
+            for index, child in enumerate(self._idle):
+                if not ready or child.ready(0):
+                    return self._idle.pop(index)
+        return None if ready else self._new()
+
+    def _new(self) -> _Child | None:
+        with self._lock:
+            if self._stopped:
+                return None
+            child = _Child()
+            self._alive.add(child)
+            return child
+
+    def _give_back(self, child: _Child) -> None:
+        with self._lock:
+            if child in self._alive and len(self._idle) < KEPT:
+                self._idle.append(child)
+                return
+        self._lose(child)
+
+    def _lose(self, child: _Child) -> None:
+        with self._lock:
+            self._alive.discard(child)
+        child.end()
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
     child.kill()
+    child.wait()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):
                 pipe.close()
-    child.wait()
+
+
+def _arrives(pipe: IO[bytes], patience: int) -> bool:
+    try:
+        return bool(select.select([pipe], [], [], patience / 1000)[0])
+    except (OSError, ValueError):  # it was closed meanwhile
+        return True
 
 
 def _write(pipe: IO[bytes], data: bytes) -> None:
@@ -114,10 +279,8 @@ def _write(pipe: IO[bytes], data: bytes) -> None:
     pipe.flush()
 
 
-def _read(pipe: IO[bytes], patience: int | None = None) -> bytes | None:
-    """A message, or `None` if none comes."""
-    if patience is not None and not select.select([pipe], [], [], patience / 1000)[0]:
-        return None
+def _read(pipe: IO[bytes]) -> bytes | None:
+    """A message, or `None` if the pipe is at its end."""
     head = pipe.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
@@ -144,7 +307,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     dice = Dice(request["seed"])
     dice.now = request["now"]
     try:
-        return {"value": jsonata.parse_expression(request["text"]).evaluate_here(request["bindings"], dice)}
+        value = jsonata.parse_expression(request["text"]).evaluate_here(request["bindings"], dice)
+        return {"full": True} if value is not None and len(value) > MAX_REPLY else {"value": value}
     except jsonata.JsonataError as error:
         return {"full": True} if "MemoryError" in str(error) else {"error": str(error)}
     except MemoryError:

@@ -46,7 +46,9 @@ LIST_VERSIONS = (
 PUT_VERSION = f"INSERT INTO states_versions ({_VERSION}) VALUES ($1, $2, $3, $4, $5, $6)"
 DELETE_VERSION = "DELETE FROM states_versions WHERE arn = $1"
 GET_ALIAS = f"SELECT {_ALIAS} FROM states_aliases WHERE arn = $1"
-LIST_ALIASES = f"SELECT {_ALIAS} FROM states_aliases WHERE machine = $1 AND name > $2 ORDER BY name LIMIT $3"
+LIST_ALIASES = (
+    f"SELECT {_ALIAS} FROM states_aliases WHERE machine = $1 AND name > $2 AND routing LIKE $3 ORDER BY name LIMIT $4"
+)
 PUT_ALIAS = (
     f"INSERT INTO states_aliases ({_ALIAS}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (arn) DO UPDATE SET "
     "description = excluded.description, routing = excluded.routing, updated = excluded.updated"
@@ -189,9 +191,10 @@ async def get_alias(tx: Tx, arn: str) -> Alias | None:
     return None if row is None else _alias(row)
 
 
-async def list_aliases(tx: Tx, machine: str, after: str, limit: int) -> list[Alias]:
-    """A state machine's aliases after a name."""
-    return [_alias(row) for row in await tx.fetch(LIST_ALIASES, machine, after, limit)]
+async def list_aliases(tx: Tx, machine: str, version: str, after: str, limit: int) -> list[Alias]:
+    """A state machine's aliases after a name: all, or those that lead to a version's ARN."""
+    route = f'%"{version}"%' if version else "%"
+    return [_alias(row) for row in await tx.fetch(LIST_ALIASES, machine, after, route, limit)]
 
 
 async def put_alias(tx: Tx, a: Alias) -> None:

@@ -29,7 +29,16 @@ from fogbank.services.states._children import Children
 from fogbank.services.states._evaluator import Evaluator
 from fogbank.services.states._integrations import TaskError, is_joinable, text_of
 from fogbank.services.states._language._map_runs import child_arn, processor
-from fogbank.services.states._language._threads import Alarm, Command, Drop, Identity, Perform, Task, TaskKind
+from fogbank.services.states._language._threads import (
+    Alarm,
+    Command,
+    Drop,
+    Evaluate,
+    Identity,
+    Perform,
+    Task,
+    TaskKind,
+)
 from fogbank.services.states._language.definition import Program
 from fogbank.services.states._language.interpreter import Execution, Input
 from fogbank.services.states._language.jsonata import guard_with
@@ -152,7 +161,9 @@ class Runner(Actor):
             record.started,
             record.seed,
         )
-        return Execution(program, identity, record.input, express=express)
+        execution = Execution(program, identity, record.input, express=express)
+        execution.dice.defers = True
+        return execution
 
     async def begin(
         self,
@@ -167,13 +178,12 @@ class Runner(Actor):
         `end` completes when it has ended.
         """
         execution = self._execution(record, revision, scope, express=False)
-        first: Input = ("start", record.started)
-        execution.apply(first)
+        taken = execution.take(("start", record.started))
         run = Run(record, revision, execution, scope, trace, express=False)
         if end is not None:
             run.ended.append(end)
         ended = self._ended(run)
-        inputs, events = _encode([first]), _encode(execution.events)
+        inputs, events = _encode(taken), _encode(execution.events)
 
         async def body(tx: Tx) -> bool:
             number = await rows.add_execution(tx, ended or record)
@@ -248,9 +258,8 @@ class Runner(Actor):
         execution, seq = run.execution, run.seq
         run.seq += 1
         execution.commands.clear()
-        event: Input = ("redrive", now)
-        execution.apply(event)
-        ended, inputs, events = self._ended(run), _encode([event]), _encode(execution.events)
+        taken = execution.take(("redrive", now))
+        ended, inputs, events = self._ended(run), _encode(taken), _encode(execution.events)
 
         async def body(tx: Tx) -> None:
             await rows.add_journal(tx, record.id, seq, inputs, events)
@@ -278,9 +287,9 @@ class Runner(Actor):
         scope = Scope(parts[4], parts[3])
         trace = Trace.parse(record.trace) or Trace.begin(self._kit.clock, self._kit.ids)
         execution = self._execution(record, revision, scope, express=False)
-        for entry in journal:
-            for event in _decode(entry):
-                execution.apply(tuple(event))
+        execution.dice.defers = False
+        execution.replay(tuple(event) for entry in journal for event in _decode(entry))
+        execution.dice.defers = True
         recorder = Recorder(self._kit, record, scope, trace)
         recorder.recall(execution.events)
         execution.events.clear()
@@ -352,12 +361,11 @@ class Runner(Actor):
         """What goes on outside once this is committed: calls that could not be joined, children to wait for."""
 
         async def body(tx: Tx) -> Record | None:
-            inputs = []
+            inputs: list[Input] = []
             for deed, _ in batch:
                 event = await self._joined(tx, run, deed, begin) if isinstance(deed, Task) else deed
                 if event is not None:
-                    inputs.append(event)
-                    execution.apply(event)
+                    inputs += execution.take(event)
             ended = self._ended(run)
             if inputs:
                 await rows.add_journal(tx, run.record.id, run.seq, _encode(inputs), _encode(execution.events))
@@ -369,7 +377,7 @@ class Runner(Actor):
 
         if run.express:
             for deed, _ in batch:
-                execution.apply(cast("Input", deed))
+                execution.take(cast("Input", deed))
             ended = self._ended(run)
         else:
             ended = await self._kit.storage.transact(body)
@@ -456,11 +464,18 @@ class Runner(Actor):
                 self._begin_task(run, command.task)
             elif isinstance(command, Alarm):
                 self._alarms.set(command.when, run.record.arn, command.id)
+            elif isinstance(command, Evaluate):
+                self.spawn(self._evaluate(run, command))
             elif isinstance(command, Drop):
                 task = run.performing.pop(command.id, None)
                 if task is not None:
                     task.cancel()
                 self.abort(run.children.pop(command.id, ""))
+
+    async def _evaluate(self, run: Run, command: Evaluate) -> None:
+        """Hand in the value of an expression that takes long."""
+        value, error = await self._evaluator.reply(command.question)
+        self.feed(run, ("evaluated", self._kit.clock.millis(), command.id, value, error))
 
     def abort(self, arn: str) -> None:
         """Stop a child execution of a distributed Map."""

@@ -156,3 +156,17 @@ def test_a_choice_rule(rule: dict[str, Any], data: Any, holds: bool) -> None:
 
 def test_a_pattern_of_many_stars_is_matched_in_no_time() -> None:
     assert glob("*a" * 30 + "b").fullmatch("a" * 5000) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "document"),
+    [
+        ("$.i[?($..x)]", {"i": [{"x": n} for n in range(9_000)]}),
+        ("$..*..*..*..*", [[[[[[n] * 9] * 9] * 9] * 9] for n in range(9)]),
+        ("$[*][*][*][*]", [[[[0] * 99] * 99] * 99] * 99),
+    ],
+)
+def test_a_path_that_looks_at_everything_again_and_again_ends(text: str, document: Any) -> None:
+    with pytest.raises(PathError, match="more than 300000 nodes"):
+        parse_path(text).find(document)
+    assert parse_path("$..x").find({"i": [{"x": 1}]}) == [1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ class TrialOperations(Frame):
         trial = self._trial(call, given, state)
         if mock is not None:
             _mock(trial, state, mock)
-        task = trial.begin()
+        task = await asyncio.to_thread(trial.begin)  # an expression may take its second
         exchange = Exchange()
         if task is not None:
             await self._perform(call, trial, task, exchange, reveal=bool(given.get("revealSecrets")))
@@ -81,9 +82,10 @@ class TrialOperations(Frame):
         try:
             text = await once(task, caller)
         except TaskError as error:
-            trial.apply(("fail", self.kit.clock.millis(), task.id, error.error, error.cause))
+            failed = ("fail", self.kit.clock.millis(), task.id, error.error, error.cause)
+            await asyncio.to_thread(trial.apply, failed)
         else:
-            trial.finish_task(task, text)
+            await asyncio.to_thread(trial.finish_task, task, text)
 
 
 def _reads_json(state: State) -> bool:

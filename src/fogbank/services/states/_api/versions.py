@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.services.states import errors
 from fogbank.services.states import storage as rows
-from fogbank.services.states._api.frame import Frame, decode_position, page_of, page_size
+from fogbank.services.states._api.frame import PAGE, Frame, decode_position, page_of, page_size
 from fogbank.services.states._api.machines import publish
 from fogbank.services.states._resolve import not_there, parse
 from fogbank.services.states.model import Alias, Version
@@ -88,8 +88,7 @@ class VersionOperations(Frame):
             raise errors.ValidationError("The ARN of a version of a state machine is expected")
 
         async def body(tx: Tx) -> None:
-            aliases = await rows.list_aliases(tx, arn.rpartition(":")[0], "", 1000)
-            using = [a.name for a in aliases if any(r["stateMachineVersionArn"] == arn for r in a.routing)]
+            using = [alias.name for alias in await rows.list_aliases(tx, arn.rpartition(":")[0], arn, "", PAGE)]
             if using:
                 raise errors.ConflictError(
                     "Version to be deleted must not be referenced by an alias. Current list of aliases referencing "
@@ -206,15 +205,11 @@ class VersionOperations(Frame):
         async def body(tx: Tx) -> list[Alias]:
             if await rows.get_machine(tx, machine) is None:
                 raise not_there(machine)
-            return await rows.list_aliases(tx, machine, after, limit + 1)
+            return await rows.list_aliases(tx, machine, arn if machine != arn else "", after, limit + 1)
 
         found = await self.kit.storage.read(body)
         page, token = page_of(found, limit, lambda alias: alias.name)
-        shown = [
-            {"stateMachineAliasArn": a.arn, "creationDate": a.created / 1000}
-            for a in page
-            if machine == arn or any(r["stateMachineVersionArn"] == arn for r in a.routing)
-        ]
+        shown = [{"stateMachineAliasArn": alias.arn, "creationDate": alias.created / 1000} for alias in page]
         return {"stateMachineAliases": shown, "nextToken": token}
 
 

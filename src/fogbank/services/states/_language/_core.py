@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fogbank.services.states._language._threads import (
+    NONE_YET,
     Alarm,
     Command,
     Dice,
     Drop,
+    Evaluate,
+    Halted,
     Identity,
     Join,
     Sink,
@@ -32,7 +35,8 @@ from fogbank.services.states._language.failures import (
     QueryFailure,
     RuntimeFailure,
 )
-from fogbank.services.states._language.paths import put
+from fogbank.services.states._language.jsonata import NotYetError, Reply
+from fogbank.services.states._language.paths import begin_step, end_step, put
 from fogbank.services.states._language.templates import text_of
 
 if TYPE_CHECKING:
@@ -61,6 +65,10 @@ class Core:
         self.commands: list[Command] = []
         self.tasks: dict[int, tuple[Thread, Task]] = {}
         self.alarms: dict[int, Waiting] = {}
+        self.halted: dict[int, Halted] = {}
+        """Steps that wait for the value of an expression."""
+        self.visited = 0
+        """Nodes that paths looked at."""
         self.ready: list[Thread] = []
         """A list, not a deque: an empty deque holds 600 bytes, and most executions wait."""
         self.sink = Sink(self.events)
@@ -97,6 +105,8 @@ class Core:
     def leave(self, thread: Thread, output: Json, assigned: dict[str, Json] | None, following: str | None) -> None:
         """Leave a state with its output, and go on to the next, or end the thread."""
         state = thread.state
+        if self.halted:
+            self.forget_halted(thread)
         text = text_of(output)
         if len(text) * 4 > 262_144 and len(text.encode()) > 262_144:
             self.fail(
@@ -148,10 +158,19 @@ class Core:
 
     # -- failing
 
-    def guarded(self, thread: Thread, step: Callable[[], None]) -> None:
-        """Do a step; what goes wrong in it fails the state."""
+    def guarded(self, thread: Thread, step: Callable[[], None], replies: list[tuple[bytes, Reply]] = NONE_YET) -> None:
+        """Do a step; what goes wrong in it fails the state.
+
+        A step must change nothing before its last expression is evaluated: if one takes long it is done again, with
+        the `replies` that it waited for.
+        """
+        dice = self.dice
+        before, dice.replies = dice.replies, list(replies) if replies else NONE_YET
+        outermost = begin_step()
         try:
             step()
+        except NotYetError as wait:
+            self._halt(Halted(thread, step, wait.question, replies))
         except PathError as error:
             message = f"{thread.describe()} {error.message}"
             failure = RuntimeFailure(message) if error.error == RUNTIME else Failure(error.error, message)
@@ -162,6 +181,26 @@ class Core:
             self.fail(thread, failure)
         except _BOUND_ERRORS as error:
             self.fail(thread, RuntimeFailure(f"{thread.describe()} {error}"))
+        finally:
+            dice.replies = before
+            if outermost:
+                self.visited += end_step()
+
+    def _halt(self, halted: Halted) -> None:
+        number = self.next_id()
+        self.halted[number] = halted
+        self.commands.append(Evaluate(number, halted.question))
+
+    def evaluated(self, number: int, reply: Reply) -> None:
+        """The value of an expression is there that a step halted for."""
+        halted = self.halted.pop(number, None)
+        if halted is not None:
+            self.guarded(halted.thread, halted.step, [*halted.replies, (halted.question.key, reply)])
+
+    def forget_halted(self, thread: Thread) -> None:
+        """A thread goes on otherwise: it waits for no expression."""
+        for number in [number for number, halted in self.halted.items() if halted.thread is thread]:
+            del self.halted[number]
 
     def evaluation_failed(self, thread: Thread, failure: QueryFailure) -> None:
         """Record that an expression failed, and fail the state."""
@@ -176,6 +215,8 @@ class Core:
     def fail(self, thread: Thread, failure: Failure, *, heartbeat: bool = False) -> None:
         """A state failed: retry it, catch it, or fail the thread."""
         state = thread.state
+        if self.halted:
+            self.forget_halted(thread)
         thread.failed = failure.error
         names = {failure.error, HEARTBEAT} if heartbeat else {failure.error}
         if not isinstance(failure, RuntimeFailure):
@@ -213,6 +254,9 @@ class Core:
         self.commands.append(Alarm(number, when))
 
     def _catch(self, thread: Thread, catcher: Catcher, failure: Failure) -> None:
+        self._caught(thread, catcher, failure, again=False)
+
+    def _caught(self, thread: Thread, catcher: Catcher, failure: Failure, *, again: bool) -> None:
         document = {"Error": failure.error, "Cause": failure.cause}
         document = {name: value for name, value in document.items() if value is not None}
 
@@ -232,6 +276,10 @@ class Core:
 
         try:
             step()
+        except NotYetError as wait:
+            if again:
+                raise  # to the guard that has the answers of before
+            self._halt(Halted(thread, lambda: self._caught(thread, catcher, failure, again=True), wait.question, []))
         except PathError as error:
             self._uncaught(thread, RuntimeFailure(f"{thread.describe()} {error.message}"))
         except QueryFailure as error:
@@ -253,9 +301,12 @@ class Core:
         details = {name: value for name, value in (("error", error), ("cause", cause)) if value is not None}
         self.emit(self.main, event, details)
         self.status, self.error, self.cause = status, error, cause
-        for join in {id(t.join): t.join for t, task in self.tasks.values() if task.kind is TaskKind.CHILD}.values():
-            if join is not None:
+        owners = [thread for thread, task in self.tasks.values() if task.kind is TaskKind.CHILD]
+        owners += [halted.thread for halted in self.halted.values()]
+        for join in {id(owner.join): owner.join for owner in owners}.values():
+            if join is not None and join.run is not None:
                 self.abort_run(join, "ABORTED")
+        self.halted.clear()
         for number in self.tasks:
             self.commands.append(Drop(number))
         self.tasks.clear()

@@ -65,7 +65,7 @@ class JoinSteps(MapRunSteps):
         if not items:
             self._map_ended(join)
             return
-        self.start_iterations(join)
+        self.guarded(thread, lambda: self.start_iterations(join))
 
     def _refuse_reader(self, thread: Thread, data: Json) -> None:
         """Items of objects need a bucket: the state fails by name where Fogbank has none."""
@@ -217,6 +217,7 @@ class JoinSteps(MapRunSteps):
 
     def abort(self, thread: Thread) -> None:
         """End a thread where it is, with all that it has under way."""
+        self.forget_halted(thread)
         if thread in self.ready:
             self.ready.remove(thread)
         if thread.join is not None:

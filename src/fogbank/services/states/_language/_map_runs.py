@@ -98,20 +98,27 @@ class MapRunSteps(Core):
 
     def start_run(self, thread: Thread, join: Join, tolerated: tuple[float, float]) -> None:
         """Start a map run, and as many child executions as may run at once."""
-        run = self._open_run(thread, join.limit, tolerated)
-        join.run = run
+        join.run = self._open_run(thread, join.limit, tolerated)
+        self.guarded(thread, lambda: self._batch(thread, join))
+
+    def _batch(self, thread: Thread, join: Join) -> None:
+        """Make the batches of a map run, and start with them."""
+        run = join.run
+        assert run is not None, "it is distributed"
         try:
             join.batches = self.batches_of(thread, join)
         except STEP_ERRORS:
             thread.join = None
             self._close_run(run, "FAILED")
             raise
+        join.batched = True
         join.results = [None] * len(join.batches)
         run.items, run.children = len(join.items), len(join.batches)
+        self.changed_runs[run.arn] = run
         if not join.batches:
             self._run_ended(join)
             return
-        self.start_children(join)
+        self.guarded(thread, lambda: self.start_children(join))
 
     def _open_run(self, thread: Thread, limit: int, tolerated: tuple[float, float]) -> MapRun:
         who, state = self.identity, thread.state
@@ -338,10 +345,12 @@ class MapRunSteps(Core):
         join.again = sorted(join.unsuccessful, reverse=True)
         join.unsuccessful = {}
         self.emit(owner, "MapRunRedriven", {"mapRunArn": run.arn, "redriveCount": run.redrives})
-        if not join.again and join.started == len(join.batches):
+        if not join.batched:
+            self.guarded(owner, lambda: self._batch(owner, join))
+        elif not join.again and join.started == len(join.batches):
             self._run_ended(join)
         else:
-            self.start_children(join)
+            self.guarded(owner, lambda: self.start_children(join))
 
 
 def _output(found: dict[str, Any]) -> Json:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from fogbank.services.states._language.definition import Program, State
+from fogbank.services.states._language.jsonata import Question, Reply
 
 if TYPE_CHECKING:
     from fogbank.services.states._language._batches import Batch
@@ -24,10 +25,20 @@ def iso(millis: int) -> str:
     return f"{whole}.{millis % 1000:03d}Z"
 
 
+NONE_YET: list[tuple[bytes, Reply]] = []
+"""No replies: what most steps have. It stays empty."""
+
+
 class Dice:
-    """An execution's own random sequence: the same again when its journal is replayed."""
+    """An execution's own random sequence: the same again when its journal is replayed. A `jsonata.Source`."""
+
+    defers = False
+    evaluated = 0
+    halts: frozenset[int] = frozenset()
+    halted: tuple[int, ...] = ()
 
     def __init__(self, seed: str) -> None:
+        self.replies: list[tuple[bytes, Reply]] = NONE_YET
         self.now = 0
         """The moment of the input that is applied, in milliseconds: what `$now()` gives, in a replay as before."""
         self._seed = seed
@@ -127,6 +138,8 @@ class Join:
     """Children that failed or were aborted: where a redrive goes on."""
     run: MapRun | None = None
     """A distributed Map's run. Its children are executions of their own; what follows is about them."""
+    batched: bool = False
+    """Whether it is known what its child executions are given."""
     batches: list[Batch] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     under_way: dict[int, int] = field(default_factory=dict)
@@ -262,13 +275,31 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Command: evaluate an expression that takes long, and hand in `evaluated` for this id."""
+
+    id: int
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """Command: this task is not waited for any more."""
 
     id: int
 
 
-Command = Perform | Alarm | Drop
+Command = Perform | Alarm | Evaluate | Drop
+
+
+@dataclass(slots=True, eq=False)
+class Halted:
+    """A step of a thread that is done again when the answer to its question is there; with the answers of before."""
+
+    thread: Thread
+    step: Callable[[], None]
+    question: Question
+    replies: list[tuple[bytes, Reply]]
 
 
 @dataclass(slots=True, eq=False)

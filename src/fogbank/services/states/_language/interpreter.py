@@ -9,20 +9,32 @@ An input is a tuple of its kind, the moment (milliseconds) and its values:
     start                       done id text           fail id error cause     submitted id text
     taken id worker             beat id                time id                stop error cause
     child id status found       redrive                maprun arn limit count percentage
+    evaluated id value error    halted number
+
+`halted` does nothing: it is put into the journal to tell a replay which evaluation took long (`jsonata.Source`).
 
 The same inputs give the same events, whenever: so an execution continues after a crash by applying its journal again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fogbank.services.states._language._data import after_output_path, find, outcome, query_outcome, selected_input
 from fogbank.services.states._language._data import effective_input as effective
 from fogbank.services.states._language._redrive import RedriveSteps
 from fogbank.services.states._language._tasks import TaskSteps
-from fogbank.services.states._language._threads import Alarm, Command, Dice, Identity, Perform, Thread, Waiting
+from fogbank.services.states._language._threads import (
+    Alarm,
+    Command,
+    Dice,
+    Evaluate,
+    Identity,
+    Perform,
+    Thread,
+    Waiting,
+)
 from fogbank.services.states._language.choice import timestamp_of
 from fogbank.services.states._language.definition import Kind, Program
 from fogbank.services.states._language.failures import NO_CHOICE, Failure, PathError, QueryFailure
@@ -40,7 +52,10 @@ DEADLINE = 0
 GO_ON = -1
 """The id of the alarm, due at once, by which an execution goes on that has let others go first."""
 TURN = 1_000
-"""States that are entered in one step; then others get their turn."""
+"""States that are entered in one step; then others get their turn. Expressions and paths count as so many states:"""
+PER_EXPRESSION = 10
+VISITS = 300
+"""Nodes that paths look at while one state takes its turn."""
 
 
 class Execution(TaskSteps, RedriveSteps):
@@ -53,6 +68,7 @@ class Execution(TaskSteps, RedriveSteps):
         self.dice = Dice(identity.seed)
         self.text = text
         self.express = express
+        self._entered = 0
         self.timeout = min(program.timeout or EXPRESS_LIMIT, EXPRESS_LIMIT) if express else program.timeout
         data = self.decode(text)
         start = program.states[program.start]
@@ -81,6 +97,8 @@ class Execution(TaskSteps, RedriveSteps):
             self._rang(event[2])
         elif kind == "child":
             self.child_settled(event[2], event[3], event[4])
+        elif kind == "evaluated":
+            self.evaluated(event[2], (event[3], event[4]))
         elif kind == "maprun":
             self.change_run(*event[2:])
         elif kind == "redrive":
@@ -91,12 +109,26 @@ class Execution(TaskSteps, RedriveSteps):
             self.finish("ABORTED", "ExecutionAborted", event[2], event[3])
         self._run()
 
+    def take(self, event: Input) -> list[Input]:
+        """Apply an input; what goes into the journal for it."""
+        self.apply(event)
+        halted, self.dice.halted = self.dice.halted, ()
+        return [event, *(("halted", event[1], number) for number in halted)] if halted else [event]
+
+    def replay(self, journal: Iterable[Input]) -> None:
+        """Apply the inputs of a journal again: it halts where it did, and nowhere else."""
+        inputs = list(journal)
+        self.dice.halts = frozenset(event[2] for event in inputs if event[0] == "halted")
+        for event in inputs:
+            self.apply(event)
+
     def outstanding(self) -> list[Command]:
         """Every command that is still to be carried out: after a replay."""
         commands: list[Command] = [Perform(task) for _, task in self.tasks.values()]
         for _, task in self.tasks.values():
             commands += [Alarm(task.id, when) for when in (task.deadline, task.beat_by) if when is not None]
         commands += [Alarm(number, waiting.when) for number, waiting in self.alarms.items()]
+        commands += [Evaluate(number, halted.question) for number, halted in self.halted.items()]
         if self.timeout is not None and self.status == "RUNNING":
             commands.append(Alarm(DEADLINE, self._deadline))
         if self.ready:
@@ -126,23 +158,27 @@ class Execution(TaskSteps, RedriveSteps):
     def _run(self) -> None:
         """Let every thread go on until it waits, one after the other."""
         self._bound_history()
-        turns = TURN
+        until = self._effort + TURN
         while self.ready and self.status == "RUNNING":
-            if turns <= 0:
+            if self._effort >= until:
                 self.commands.append(Alarm(GO_ON, self.now))
                 return
             thread = self.ready.pop(0)
             while True:
                 count = len(self.ready)
-                turns -= 1
+                self._entered += 1
                 self._enter(thread)
                 self._bound_history()
-                if turns <= 0:
+                if self._effort >= until:
                     break
                 if len(self.ready) == count + 1 and self.ready[-1] is thread and self.status == "RUNNING":
                     self.ready.pop()
                     continue
                 break
+
+    @property
+    def _effort(self) -> int:
+        return self._entered + PER_EXPRESSION * self.dice.evaluated + self.visited // VISITS
 
     def _bound_history(self) -> None:
         """End a Standard execution whose history is full; that of an Express one is not kept."""

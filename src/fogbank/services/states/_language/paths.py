@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-langu
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,10 @@ _FUNCTIONS: Mapping[str, Callable[[list[Any]], Any]] = {
     "sum": sum,
     "avg": lambda v: sum(v) / len(v),
 }
+
+
+MAX_VISITS = 300_000
+"""Nodes that the paths of one step look at. No document of 256 KiB has as many; `$..*..*` sees each many times."""
 
 
 class InvalidPathError(ValueError):
@@ -86,10 +91,15 @@ class Path:
         return node if self.function is None else self._apply(node)
 
     def _matches(self, root: Json) -> list[Json]:
-        nodes = [root]
-        for step in self.steps:
-            nodes = [child for node in nodes for child in step.select(node, root)]
-        return nodes
+        outermost = begin_step()
+        try:
+            nodes = [root]
+            for step in self.steps:
+                nodes = [child for node in nodes for child in step.select(node, root)]
+            return nodes
+        finally:
+            if outermost:
+                end_step()
 
     def _apply(self, value: Json) -> Json:
         if self.function == "length":
@@ -112,6 +122,36 @@ class Path:
                 return f"No results for path: {shown}" if last else f"Missing property in path {shown}"
             node = found
         return f"No results for path: {shown}"
+
+
+class _Visits(threading.local):
+    """How many more nodes may be looked at: by the paths of one step, or by one path with those in its filters."""
+
+    left: int | None = None
+
+
+_visits = _Visits()
+
+
+def begin_step() -> bool:
+    """Count the nodes that paths look at from here on together. Not if that is done already."""
+    if _visits.left is not None:
+        return False
+    _visits.left = MAX_VISITS
+    return True
+
+
+def end_step() -> int:
+    """How many nodes the paths of the step looked at."""
+    left, _visits.left = _visits.left, None
+    return MAX_VISITS - (left or 0)
+
+
+def _visit(count: int) -> None:
+    left = MAX_VISITS if _visits.left is None else _visits.left
+    if left < count:
+        raise PathError(f"The paths of one state look at more than {MAX_VISITS} nodes")
+    _visits.left = left - count
 
 
 def _kind(node: Json) -> str:
@@ -263,7 +303,7 @@ class _Parser:
             if pace == 0:
                 raise InvalidPathError("a slice's step is not 0")
             part = slice(first, last, pace)
-            return Step(lambda node, _: iter(node[part]) if isinstance(node, list) else iter(()))
+            return Step(lambda node, _: _children(node[part]) if isinstance(node, list) else iter(()))
         if first is None:
             raise InvalidPathError(f"expected an index at {self.at}")
         if not self.take(","):
@@ -352,8 +392,12 @@ _COMPARISONS: tuple[tuple[str, Callable[[Json, Json], bool]], ...] = (
 
 def _children(node: Json) -> Iterator[Json]:
     if isinstance(node, dict):
+        _visit(len(node))
         return iter(node.values())
-    return iter(node) if isinstance(node, list) else iter(())
+    if isinstance(node, list):
+        _visit(len(node))
+        return iter(node)
+    return iter(())
 
 
 def _named(name: str) -> Step:

@@ -15,13 +15,13 @@ from fogbank.services.states._language.failures import PathError, QueryFailure
 from fogbank.services.states._language.intrinsics import (
     Intrinsic,
     InvalidIntrinsicError,
-    Randomness,
     parse_intrinsic,
 )
 from fogbank.services.states._language.jsonata import (
     UNDEFINED,
     JsonataError,
     JsonataSyntaxError,
+    Source,
     expression_text,
     parse_expression,
 )
@@ -34,8 +34,8 @@ class Frame(Protocol):
     """What a template is filled from: the state under way."""
 
     @property
-    def source(self) -> Randomness:
-        """Where random values come from."""
+    def source(self) -> Source:
+        """Where random values come from, and how expressions that take long are answered."""
         ...
 
     @property
