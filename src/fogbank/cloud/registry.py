@@ -10,6 +10,7 @@ from fogbank.services.iam import Iam
 from fogbank.services.kit import Service
 from fogbank.services.lambda_ import Lambda
 from fogbank.services.logs import Logs
+from fogbank.services.s3 import S3
 from fogbank.services.scheduler import Scheduler
 from fogbank.services.sqs import Sqs
 from fogbank.services.ssm import Ssm
@@ -24,6 +25,7 @@ _CLASSES: tuple[type[Service], ...] = (
     Sts,
     Ssm,
     Sqs,
+    S3,
     DynamoDb,
     DynamoDbStreams,
     Events,

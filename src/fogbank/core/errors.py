@@ -28,6 +28,8 @@ class ApiError(Exception):
     status: ClassVar[int] = 400
     query_code: ClassVar[str | None] = None
     """What the query protocol calls it, where a service that has moved to JSON keeps that name for its clients."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """HTTP headers that go with the answer, for the services whose errors have such (S3)."""
     query_message: ClassVar[str | None] = None
     """What the query protocol says of it, where that service kept its old words there."""
 

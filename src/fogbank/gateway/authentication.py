@@ -29,8 +29,10 @@ from fogbank.core.errors import ApiError
 from fogbank.core.models import Protocol
 from fogbank.core.scope import Scope
 from fogbank.gateway.aws_chunked import signed_pieces_are_right
-from fogbank.gateway.recognise import CredentialScope, valid_region
+from fogbank.gateway.recognise import CredentialScope, valid_region, virtual_bucket
 from fogbank.gateway.signature import IncompleteSignatureError, Signature, is_right, read_signature
+from fogbank.gateway.signature_v2 import UrlSignature, read_url_signature
+from fogbank.gateway.signature_v2 import is_right as url_is_right
 
 if TYPE_CHECKING:
     from fogbank.core.clock import Clock
@@ -143,6 +145,9 @@ class Authenticator:
 
     async def verify(self, request: HttpRequest, model: ServiceModel, *, unsigned: bool) -> tuple[Scope, Principal]:
         """Check the signature of a request; `unsigned` operations need none. Raises `AuthenticationError`."""
+        old = read_url_signature(request) if model.name == "s3" else None
+        if old is not None:
+            return await self._verify_url(request, old, model)
         try:
             signature = read_signature(request)
         except IncompleteSignatureError as error:
@@ -162,9 +167,38 @@ class Authenticator:
         right = is_right(request, signature, credentials.secret_key)
         if not right or not signed_pieces_are_right(request, signature, credentials.secret_key):
             raise AuthenticationError(Fault.WRONG, _WRONG_SIGNATURE, model)
-        self._check_token(signature, credentials, model)
+        self._check_token(signature.token, credentials, model)
         region = signature.region if valid_region(signature.region) else self._config.region
         return Scope(credentials.account, region), Principal(access_key=signature.access_key)
+
+    async def _verify_url(
+        self, request: HttpRequest, signature: UrlSignature, model: ServiceModel
+    ) -> tuple[Scope, Principal]:
+        """Check the signature, of version 2, of a presigned URL."""
+        self.check_url(request, model)
+        credentials = await self._credentials.find_credentials(signature.access_key)
+        if credentials is None:
+            raise AuthenticationError(Fault.UNKNOWN_KEY, _unknown_key(model), model)
+        bucket = virtual_bucket(request.headers.get("host", ""))
+        if not url_is_right(request, signature, credentials.secret_key, bucket):
+            raise AuthenticationError(Fault.WRONG, _WRONG_SIGNATURE, model)
+        self._check_token(signature.token, credentials, model)
+        return Scope(credentials.account, self._config.region), Principal(access_key=signature.access_key)
+
+    def check_url(self, request: HttpRequest, model: ServiceModel) -> None:
+        """Refuse a presigned URL that has expired, whatever the key: its end is all that such a URL promises."""
+        now = self._clock.time()
+        old = read_url_signature(request)
+        if old is not None and now > old.expires:
+            raise AuthenticationError(Fault.EXPIRED, "Request has expired", model)
+        if old is not None or "X-Amz-Signature=" not in request.query:
+            return
+        try:
+            signature = read_signature(request)
+        except IncompleteSignatureError as error:
+            raise AuthenticationError(Fault.INCOMPLETE, str(error), model) from None
+        if signature is not None and signature.presigned:
+            self._check_age(signature, model)
 
     def _check_age(self, signature: Signature, model: ServiceModel) -> None:
         """Refuse what was signed too long ago, or in the future."""
@@ -184,9 +218,8 @@ class Authenticator:
         elif now < moment - SKEW:
             raise AuthenticationError(Fault.SKEWED, _not_yet(signature, now), model)
 
-    def _check_token(self, signature: Signature, credentials: Credentials, model: ServiceModel) -> None:
+    def _check_token(self, given: str | None, credentials: Credentials, model: ServiceModel) -> None:
         expected = credentials.session_token
-        given = signature.token
         if expected is None:
             if given is not None:
                 raise AuthenticationError(Fault.WRONG_TOKEN, _UNKNOWN_TOKEN, model)

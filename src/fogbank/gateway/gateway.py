@@ -136,10 +136,12 @@ class Gateway:
         self, request: HttpRequest, found: Recognised, scope: CredentialScope | None
     ) -> tuple[Scope, Principal]:
         """Whose request it is. The signature is of the request as it came, not as it was prepared."""
-        if not self._verify:
-            return self._authenticator.believe(scope)
         operation = found.codec.operation
         model = found.codec.protocol.model
+        if not self._verify:
+            if request.query and operation.service == "s3":
+                self._authenticator.check_url(request, model)
+            return self._authenticator.believe(scope)
         return await self._authenticator.verify(request, model, unsigned=operation.unsigned)
 
     async def _call(
@@ -175,16 +177,17 @@ def prepare(request: HttpRequest, scope: CredentialScope | None, max_body: int) 
     Raises `ApiError` if the body is not what its headers say.
     """
     headers = request.headers
-    if "content-md5" in headers:
-        aws_chunked.check_md5(request)
-    if scope is not None and scope.service == "s3":
-        bucket = virtual_bucket(headers.get("host", ""))
+    if scope is None or scope.service == "s3":
+        bucket = virtual_bucket(headers.get("host", ""), signed=scope is not None)
         if bucket is not None:
             request = replace(request, path=f"/{bucket}{request.path}")
+    if scope is not None and scope.service == "s3":
         if aws_chunked.is_aws_chunked(request):
             request = aws_chunked.unchunk(request)
     elif headers.get("content-encoding") == "gzip":
         request = replace(request, body=_unzipped(request.body, max_body))
+    if "content-md5" in headers:
+        aws_chunked.check_md5(request)
     return request
 
 

@@ -25,6 +25,7 @@ from fogbank.core.models import (
 )
 from fogbank.gateway.protocols import AwsJsonCodec, OperationCodec, ProtocolCodec, RestCodec, make_codec
 from fogbank.gateway.protocols.query_values import parse_form
+from fogbank.gateway.signature_v2 import is_signed_so
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}|[a-z0-9-]{1,32}")
 _RPC_PATH = re.compile(r"/service/([\w.]+)/operation/(\w+)")
@@ -85,6 +86,9 @@ class Recogniser:
         elif "X-Amz-Credential=" in request.query:
             rest = request.query.partition("X-Amz-Credential=")[2]
             text = unquote(rest.partition("&")[0])
+        elif request.query and is_signed_so(request.query):
+            key = unquote(request.query.partition("AWSAccessKeyId=")[2].partition("&")[0])
+            return CredentialScope(key, "", "", "s3")
         else:
             return None
         found = self._scopes.get(text, ...)
@@ -321,8 +325,11 @@ def _unknown_service(name: str) -> ApiError:
     return NotImplementedByFogbank(f"Fogbank has no service that signs as {name[:100]!r}")
 
 
-def virtual_bucket(host: str) -> str | None:
-    """The bucket that a virtual-hosted S3 request names in its host."""
+def virtual_bucket(host: str, *, signed: bool = True) -> str | None:
+    """The bucket that a virtual-hosted S3 request names in its host.
+
+    A request that is not signed for S3 must name it (`bucket.s3.localhost`): any name may stand before `.localhost`.
+    """
     name = host.partition(":")[0].lower()
-    found = _S3_HOST.fullmatch(name) or _BUCKET_HOST.fullmatch(name)
+    found = _S3_HOST.fullmatch(name) or (_BUCKET_HOST.fullmatch(name) if signed else None)
     return found["bucket"] if found else None

@@ -281,8 +281,23 @@ _EVERY: dict[str, Rule] = {
 """Services that bill every request alike."""
 
 
+_S3_WRITES = _simple("s3.requests.write", "Bucket")
+_S3_READS = _simple("s3.requests.read", "Bucket")
+
+
+def _s3_rule(operation: str) -> Rule | None:
+    """Quoted: "PUT, COPY, POST, LIST requests", "GET, SELECT, and all other requests"; "DELETE … requests are free"."""
+    if operation.startswith(("Delete", "Abort")):
+        return None
+    if operation.startswith(("Get", "Head", "Select")):
+        return _S3_READS
+    return _S3_WRITES
+
+
 def rule_of(service: str, operation: str) -> Rule | None:
     """What meters an operation at the door; `None` if it is free there, or metered where it happens."""
+    if service == "s3":
+        return _s3_rule(operation)
     return _RULES.get((service, operation)) or _EVERY.get(service)
 
 

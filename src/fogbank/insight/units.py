@@ -61,6 +61,8 @@ _ROWS = (
     ("cloudwatch.metrics-read", "metrics asked for by GetMetricData"),
     ("xray.traces-recorded", "traces recorded"),
     ("xray.traces-read", "traces retrieved or scanned"),
+    ("s3.requests.write", "requests that put, copy, post or list"),
+    ("s3.requests.read", "requests that get, and all others but deletions, which are free"),
     ("sns.requests", "publications, 64 KB each"),
     ("kms.requests", "requests to KMS"),
     ("secretsmanager.requests", "requests to Secrets Manager"),

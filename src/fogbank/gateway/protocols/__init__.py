@@ -4,6 +4,7 @@
     aws_query    query, and EC2's variant      query_values in, xml_values out
     rest_json    REST with JSON                http_routes, http_bindings, json_values
     rest_xml     REST with XML                 http_routes, http_bindings, xml_values
+    s3           S3's own ways within that
     rpc_cbor     Smithy RPC v2 CBOR            cbor, cbor_values
 
 Everything is driven by the service model; no operation has a parser of its own.
@@ -17,6 +18,7 @@ from fogbank.gateway.protocols.rest import RestCodec
 from fogbank.gateway.protocols.rest_json import RestJsonCodec
 from fogbank.gateway.protocols.rest_xml import RestXmlCodec
 from fogbank.gateway.protocols.rpc_cbor import RpcCborCodec
+from fogbank.gateway.protocols.s3 import S3Codec
 
 __all__ = [
     "AwsJsonCodec",
@@ -30,6 +32,7 @@ __all__ = [
     "RestJsonCodec",
     "RestXmlCodec",
     "RpcCborCodec",
+    "S3Codec",
     "make_codec",
 ]
 
@@ -45,4 +48,6 @@ _CODECS: dict[Protocol, type[ProtocolCodec]] = {
 
 def make_codec(model: ServiceModel, protocol: Protocol | None = None) -> ProtocolCodec:
     """A service's codec for a protocol; for the model's own if none is given."""
+    if model.name == "s3":
+        return S3Codec(model)
     return _CODECS[protocol or model.protocol](model)

@@ -1,4 +1,4 @@
-"""The REST protocol with XML documents: S3."""
+"""The REST protocol with XML documents. S3, which has ways of its own, is in `s3.py`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from fogbank.gateway.protocols.rest import ReadBody, RestCodec
 from fogbank.gateway.protocols.xml_tree import escape, parse_xml
 from fogbank.gateway.protocols.xml_values import XmlReaders, XmlWriters, attributes_of
 
-_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+"""How every document begins."""
 
 
 class RestXmlCodec(RestCodec):
-    """A service in REST with XML. S3's errors stand alone, others' in an `ErrorResponse`."""
+    """A service in REST with XML."""
 
     document_type = "application/xml"
 
@@ -26,9 +27,6 @@ class RestXmlCodec(RestCodec):
         super().__init__(model)
         self._readers = XmlReaders()
         self._writers = XmlWriters()
-        self._is_s3 = model.name == "s3"
-        if self._is_s3:
-            self.request_id_header = "x-amz-request-id"
 
     def document_reader(self, shape: StructureShape, members: Mapping[str, Member]) -> ReadBody:
         read = self._readers.structure(shape, members)
@@ -42,21 +40,27 @@ class RestXmlCodec(RestCodec):
     def document_writer(
         self, shape: StructureShape, members: Mapping[str, Member], reference: Member | None
     ) -> Callable[[Mapping[str, Any]], bytes]:
-        write = self._writers.structure(shape, members)
         name = shape.location_name or shape.name
         if reference is not None and reference.location_name:
             name = reference.location_name
         namespace = reference.xml_namespace if reference is not None else None
         extra = attributes_of(namespace or shape.xml_namespace or self.model.xml_namespace)
+        return self.named_writer(shape, members, name, extra)
+
+    def named_writer(
+        self, shape: StructureShape, members: Mapping[str, Member], name: str, attributes: str
+    ) -> Callable[[Mapping[str, Any]], bytes]:
+        """The writer of a document of these members, whose element has this name and these attributes."""
+        write = self._writers.structure(shape, members)
 
         def write_document(values: Mapping[str, Any]) -> bytes:
-            out = [_DECLARATION]
-            write(values, name, extra, out)
+            out = [DECLARATION]
+            write(values, name, attributes, out)
             return "".join(out).encode()
 
         return write_document
 
-    def encode_error(self, error: ApiError, request: HttpRequest, request_id: str) -> HttpResponse:
+    def encode_error(self, error: ApiError, request: HttpRequest, request_id: str) -> HttpResponse:  # noqa: ARG002
         facts = self.facts(error)
         fields = [f"<Code>{escape(facts.code)}</Code><Message>{escape(error.message)}</Message>"]
         headers: list[tuple[str, str]] = []
@@ -65,17 +69,10 @@ class RestXmlCodec(RestCodec):
             headers += BindingWriter(facts.shape).headers(members)
             members.pop(facts.message_member() or "", None)
             self._writers.members(output_body(facts.shape))(members, fields)
-        elif self._is_s3:
-            fields += [f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items()]
         inner = "".join(fields)
-        if self._is_s3:
-            if request.method == "HEAD":
-                return self.answer(facts.status, headers, None, b"", request_id)
-            text = f"<Error>{inner}<RequestId>{request_id}</RequestId><HostId>{request_id}</HostId></Error>"
-        else:
-            kind = "Sender" if facts.sender else "Receiver"
-            text = (
-                f"<ErrorResponse><Error><Type>{kind}</Type>{inner}</Error>"
-                f"<RequestId>{request_id}</RequestId></ErrorResponse>"
-            )
-        return self.answer(facts.status, headers, self.document_type, (_DECLARATION + text).encode(), request_id)
+        kind = "Sender" if facts.sender else "Receiver"
+        text = (
+            f"<ErrorResponse><Error><Type>{kind}</Type>{inner}</Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+        return self.answer(facts.status, headers, self.document_type, (DECLARATION + text).encode(), request_id)
