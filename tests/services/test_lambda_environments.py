@@ -20,6 +20,8 @@ from tests.services.environments import (
 from fogbank.core.clock import SystemClock
 from fogbank.core.config import Config, ConfigError, Egress, Isolation
 from fogbank.runtime import (
+    Credentials,
+    FunctionVersion,
     Interpreter,
     Runtime,
     RuntimeUnavailableError,
@@ -121,6 +123,19 @@ def handler(event, context):
     found = await fail(runtime, version, 1)
     assert found["errorType"] == "Runtime.ExitError"
     assert await run(runtime, version, 0) is None
+
+
+async def test_nothing_is_left_of_an_environment_that_cannot_have_keys(
+    runtime: Runtime, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(_: FunctionVersion) -> Credentials:
+        raise StartError("the role is gone")
+
+    monkeypatch.setattr(runtime, "credentials", none)
+    with pytest.raises(StartError, match="the role is gone"):
+        await runtime.invoke(make(ECHO), event())
+    await until(lambda: runtime.alive == 0)
+    assert list((runtime.config.data / "runtime" / "environments").iterdir()) == []
 
 
 async def test_where_the_kernel_forbids_the_sandbox(

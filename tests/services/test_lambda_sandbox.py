@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from tests.services.environments import (
     ECHO,
+    IDS,
+    Lines,
     Make,
     descriptors,
     event,
     fail,
+    lines,
     needs_sandbox,
     only_open,
     processes_of,
@@ -21,9 +24,16 @@ from tests.services.environments import (
     until,
 )
 
-from fogbank.runtime import InitFailedError, Runtime
+from fogbank.core.clock import SystemClock
+from fogbank.core.config import Config, Isolation
+from fogbank.runtime import InitFailedError, Runtime, making
+from fogbank.runtime.isolation import Trial
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_sandbox]
+
+
+BOTH = pytest.mark.parametrize("more", [{}, {"snap_start": True, "version": "1"}], ids=["initialized", "restored"])
+"""Environments that are forked from a snapshot are kept apart as all others are."""
 
 
 def calls(*statements: str) -> str:
@@ -73,7 +83,10 @@ async def test_stack_traces_say_what_they_say_on_lambda(sandbox: Runtime, make: 
     assert found["stackTrace"] == ["  File \"/var/task/app.py\", line 2, in handler\n    raise ValueError('no')\n"]
 
 
-async def test_the_machine_and_fogbank_cannot_be_seen(sandbox: Runtime, make: Make, tmp_path: Path) -> None:
+@BOTH
+async def test_the_machine_and_fogbank_cannot_be_seen(
+    sandbox: Runtime, make: Make, tmp_path: Path, more: dict[str, Any]
+) -> None:
     (tmp_path / "secret").write_text("x")
     data = sandbox.config.data.absolute()
     source = calls(
@@ -85,34 +98,41 @@ async def test_the_machine_and_fogbank_cannot_be_seen(sandbox: Runtime, make: Ma
         "[pid for pid in os.listdir('/proc') if pid.isdigit()]",
         "sorted(os.listdir('/home')) if os.path.exists('/home') else []",
     )
-    found = await run(sandbox, make(source))
+    found = await run(sandbox, make(source, **more))
     assert found == ["ENOENT", "ENOENT", "ENOENT", [], "ENOENT", ["2"], []]
 
 
-async def test_code_layers_and_system_are_read_only(sandbox: Runtime, make: Make, tmp_path: Path) -> None:
+@BOTH
+async def test_code_layers_and_system_are_read_only(
+    sandbox: Runtime, make: Make, tmp_path: Path, more: dict[str, Any]
+) -> None:
     layer = tmp_path / "layer"
     (layer / "python").mkdir(parents=True)
     (layer / "python" / "shared.py").write_text("place = __file__\n")
     places = ["/var/task/x", "/var/task/app.py", "/opt/x", "/opt/python/shared.py", "/var/runtime/bootstrap.py"]
     places += ["/usr/x", "/etc/passwd", "/x"]
     source = "import shared\n" + calls("shared.place", *(f"open({place!r}, 'w')" for place in places))
-    found = await run(sandbox, make(source, layers=layer))
+    found = await run(sandbox, make(source, layers=layer, **more))
     assert found[0] == "/opt/python/shared.py"
     assert set(found[1:]) == {"EROFS"}
 
 
-async def test_the_temporary_folder_is_as_large_as_configured(sandbox: Runtime, make: Make) -> None:
+@BOTH
+async def test_the_temporary_folder_is_as_large_as_configured(
+    sandbox: Runtime, make: Make, more: dict[str, Any]
+) -> None:
     source = calls(
         "[os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize]",
         "[open(f'/tmp/{n}', 'wb', 0).write(bytes(1 << 20)) for n in range(600)]",
         "sum(os.stat(f'/tmp/{name}').st_size for name in os.listdir('/tmp')) >> 20",
     )
-    version = make(source)
+    version = make(source, **more)
     size, filled, held = await run(sandbox, version)
     assert (size, filled, held) == ([512 * 1024 * 1024], "ENOSPC", 512)
 
 
-async def test_there_is_no_way_out_but_to_fogbank(sandbox: Runtime, make: Make) -> None:
+@BOTH
+async def test_there_is_no_way_out_but_to_fogbank(sandbox: Runtime, make: Make, more: dict[str, Any]) -> None:
     """With egress off: not to the machine's own services, not to the world."""
     elsewhere = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = elsewhere.sockets[0].getsockname()[1]
@@ -122,7 +142,7 @@ async def test_there_is_no_way_out_but_to_fogbank(sandbox: Runtime, make: Make) 
         "socket.create_connection(('127.0.0.1', 9001), 1) and 'runtime API'",
         "[name for _, name in socket.if_nameindex()]",
     )
-    found = await run(sandbox, make(source))
+    found = await run(sandbox, make(source, **more))
     elsewhere.close()
     await elsewhere.wait_closed()
     assert found == ["ECONNREFUSED", "ENETUNREACH", "runtime API", found[3]]
@@ -130,7 +150,8 @@ async def test_there_is_no_way_out_but_to_fogbank(sandbox: Runtime, make: Make) 
     assert "eth0" not in found[3]
 
 
-async def test_rights_are_gone_for_good(sandbox: Runtime, make: Make) -> None:
+@BOTH
+async def test_rights_are_gone_for_good(sandbox: Runtime, make: Make, more: dict[str, Any]) -> None:
     libc = "ctypes.CDLL(None, use_errno=True)"
     source = calls(
         "os.setuid(0)",
@@ -150,8 +171,9 @@ async def test_rights_are_gone_for_good(sandbox: Runtime, make: Make) -> None:
         "    return found\n"
     )
     source = source.replace("    return found\n    libc", "    libc")
-    found = await run(sandbox, make(source))
-    assert found[:7] == ["EINVAL", "EPERM", "EPERM", "EPERM", "EPERM", "ENOENT", found[6]]
+    found = await run(sandbox, make(source, **more))
+    reaper = None if more else "EPERM"  # of the same user there, but deaf to signals and closed to tracing
+    assert found[:7] == ["EINVAL", "EPERM", "EPERM", "EPERM", reaper, "ENOENT", found[6]]
     assert found[6] in ("EACCES", "EPERM", "EROFS")
     assert found[7] in ("ENOSPC", "EPERM")
     assert found[8:11] == ["EPERM", "EPERM", "EPERM"]
@@ -183,8 +205,9 @@ def handler(event, context):
 
 
 @pytest.mark.slow
+@BOTH
 async def test_a_fork_bomb_reaches_the_limit_of_lambda_and_ends_with_its_environment(
-    sandbox: Runtime, make: Make
+    sandbox: Runtime, make: Make, more: dict[str, Any]
 ) -> None:
     source = """
 import os, time, errno
@@ -200,22 +223,23 @@ def handler(event, context):
             return started, errno.errorcode[error.errno]
         started += 1
 """
-    version = make(source, memory=10_240)
+    version = make(source, memory=10_240, **more)
     started, error = await run(sandbox, version)
     assert (started, error) == (1023, "EAGAIN")
     await sandbox.reset()
     await until(lambda: not processes_of(Path(version.key)))
 
 
-async def test_what_a_function_leaves_behind_goes_with_it(sandbox: Runtime, make: Make) -> None:
+@BOTH
+async def test_what_a_function_leaves_behind_goes_with_it(sandbox: Runtime, make: Make, more: dict[str, Any]) -> None:
     source = """
 import subprocess, os
 def handler(event, context):
     for _ in range(3):
         subprocess.Popen(["/bin/sh", "-c", "(sleep 1234 &) ; sleep 1235"], start_new_session=True)
-    return os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+    return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") or os.environ["FOGBANK_ENVIRONMENT"]
 """
-    stream = await run(sandbox, make(source))
+    stream = await run(sandbox, make(source, **more))
     assert len(processes_of(Path(stream))) >= 4
     await sandbox.reset()
     await until(lambda: not processes_of(Path(stream)))
@@ -244,7 +268,8 @@ async def test_a_process_that_ends_itself_or_its_parent(
     assert await run(sandbox, version) == "fine"
 
 
-async def test_memory_in_every_form_counts(sandbox: Runtime, make: Make) -> None:
+@BOTH
+async def test_memory_in_every_form_counts(sandbox: Runtime, make: Make, more: dict[str, Any]) -> None:
     source = """
 import os, time
 def handler(event, context):
@@ -256,7 +281,7 @@ def handler(event, context):
             time.sleep(0.001)
     time.sleep(20)
 """
-    found = await fail(sandbox, make(source, memory=128))
+    found = await fail(sandbox, make(source, memory=128, **more))
     assert found["errorType"] == "Runtime.OutOfMemory"
 
 
@@ -322,12 +347,56 @@ done
     assert await run(sandbox, version, {"a": 1}) == {"a": 1}
 
 
-async def test_snapstart_initializes_each_environment(sandbox: Runtime, make: Make) -> None:
-    """A sandbox cannot be copied. That the init code works is known all the same before the first event."""
-    version = make(ECHO, snap_start=True, version="1")
-    await sandbox.snapshot(version)
-    assert sandbox.alive == 1
-    assert await run(sandbox, version, 1) == 1
-    assert sandbox.alive == 1
-    with pytest.raises(InitFailedError):
-        await sandbox.snapshot(make("raise RuntimeError('no')\n", snap_start=True, version="1"))
+async def test_environments_of_one_snapshot_do_not_see_each_other(sandbox: Runtime, make: Make) -> None:
+    """Nor the snapshot. What they keep in /tmp is not in the snapshot's either, which the next is forked from."""
+    source = """
+import os, signal
+home = os.open("/tmp", os.O_DIRECTORY)
+os.chdir("/tmp")
+def handler(event, context):
+    if event == "crash":
+        open("mine", "w").close()
+        os._exit(1)
+    signals = []
+    for pid in range(1, 400):
+        try:
+            if pid != os.getpid() and pid != 1:
+                os.kill(pid, 0)
+                signals.append(pid)
+        except OSError:
+            pass
+    try:
+        os.kill(1, signal.SIGKILL)
+    except OSError:
+        pass
+    seen = [pid for pid in os.listdir("/proc") if pid.isdigit()] == [str(os.getpid())]
+    return [seen, signals, os.listdir("/tmp"), os.listdir(home), os.listdir(".")]
+"""
+    version = make(source, snap_start=True, version="1")
+    await fail(sandbox, version, "crash")
+    assert await run(sandbox, version) == [True, [], [], [], []]
+
+
+async def test_where_no_sandbox_can_be_within_another(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SnapStart initializes each environment then, and says so. Whether that works is known before an event."""
+
+    async def trial(*_: object) -> Trial:
+        return Trial(inner="no more of them")
+
+    monkeypatch.setattr(making, "attempt_sandbox", trial)
+    runtime = Runtime(Config(data=tmp_path / "data", isolation=Isolation.SANDBOX), SystemClock(), IDS)
+    runtime.sink = Lines()
+    await runtime.start()
+    try:
+        version = make(ECHO, snap_start=True, version="1")
+        await runtime.snapshot(version)
+        assert runtime.alive == 1
+        assert await run(runtime, version, 1) == 1
+        assert runtime.alive == 1
+        assert any("(no more of them); each environment is initialized" in line for line in lines(runtime))
+        with pytest.raises(InitFailedError):
+            await runtime.snapshot(make("raise RuntimeError('no')\n", snap_start=True, version="1"))
+    finally:
+        await runtime.stop()

@@ -1,53 +1,107 @@
-"""SnapStart: environments are forked from a process that has run the init code, and share nothing that differs."""
+"""SnapStart: environments are forked from a process that has run the init code, and share nothing that differs.
+
+All of it holds outside of the sandbox and in it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services.environments import Make, event, fail, gone, lines, run, until
+import pytest_asyncio
+from tests.services.environments import ECHO, Lines, Make, event, fail, gone, lines, needs_sandbox, run, until
 
+from fogbank.core.config import Isolation
 from fogbank.runtime import FunctionVersion, InitFailedError, LogFormat, Logging, RestoreError, Runtime, StartError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(
+    loop_scope="session", params=[Isolation.PROCESS, pytest.param(Isolation.SANDBOX, marks=needs_sandbox)]
+)
+async def runtime(
+    request: pytest.FixtureRequest, shared_runtime: Runtime, shared_sandbox: Runtime
+) -> AsyncIterator[Runtime]:
+    """A runtime of each kind, without environments."""
+    found = shared_sandbox if request.param is Isolation.SANDBOX else shared_runtime
+    found.sink = Lines()
+    yield found
+    await found.reset()
+    assert found.alive == 0
 
 
 def snapped(make: Make, source: str, **more: Any) -> FunctionVersion:
     return make(source, snap_start=True, version="1", **more)
 
 
+TOGETHER = """
+import os, time
+def together():
+    mark = os.environ["TMPDIR"] + "/waits"
+    open(mark, "w").close()
+    while os.path.exists(mark):
+        time.sleep(0.001)
+"""
+"""For handlers whose events are to be handled side by side."""
+
+
 async def in_two(runtime: Runtime, version: FunctionVersion, document: Any = None) -> tuple[Any, Any]:
-    """What two environments of a version answer, which handle their events side by side."""
-    one, other = await asyncio.gather(run(runtime, version, document), run(runtime, version, document))
+    """What two environments of a version answer, which handle their events side by side, by `together`."""
+    sandboxed = runtime.config.isolation is Isolation.SANDBOX
+    both = asyncio.gather(run(runtime, version, document), run(runtime, version, document))
+
+    def waiting() -> list[Path]:
+        pool = runtime._pools.get(version.key)
+        environments = pool.environments if pool is not None else set()
+        folders = [
+            Path("/proc", str(each.pid), "root", "tmp") if sandboxed else each.folder / "tmp" for each in environments
+        ]
+        return [folder / "waits" for folder in folders if (folder / "waits").exists()]
+
+    await until(lambda: both.done() or len(waiting()) == 2)
+    for mark in waiting():
+        mark.unlink()
+    one, other = await both
     return one, other
 
 
+def pids(runtime: Runtime, version: FunctionVersion) -> list[int]:
+    """The processes of a version as the machine sees them: the snapshot's, then those of its environments."""
+    parent = runtime._snapshots._known[version.key].parent
+    assert parent is not None
+    return [parent.initialized.pid, *(each.pid for each in runtime._pools[version.key].environments)]
+
+
 COUNTED = """
-import os, time
-with open({path!r}, "a") as file:
-    file.write("init\\n")
+import os, secrets
+print("init")
+marks = [secrets.token_hex()]
 def handler(event, context):
-    time.sleep(0.05)
-    return [os.getpid(), os.getppid(), os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]]
+    together()
+    marks.append(os.environ["FOGBANK_ENVIRONMENT"])
+    return marks + [os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]]
 """
 
 
-async def test_the_init_code_runs_once(runtime: Runtime, make: Make, tmp_path: Path) -> None:
-    path = tmp_path / "inits"
-    version = snapped(make, COUNTED.format(path=str(path)))
+async def test_the_init_code_runs_once(runtime: Runtime, make: Make) -> None:
+    version = snapped(make, TOGETHER + COUNTED)
     await runtime.snapshot(version)
-    assert path.read_text() == "init\n"
+    assert lines(runtime).count("init") == 1
     one, other = await in_two(runtime, version)
-    assert one[0] != other[0]
-    assert one[1] == other[1], "they have the snapshot as their parent"
+    assert one[0] == other[0], "what the init code made is in both"
+    assert one[1] != other[1]
     assert one[2] == other[2] == "snap-start"
-    assert path.read_text() == "init\n"
+    assert lines(runtime).count("init") == 1
 
 
 async def test_the_log_is_told_as_on_lambda(runtime: Runtime, make: Make) -> None:
@@ -95,14 +149,30 @@ def third():
     order.append("after 1")
 register_after_restore(order.append, "after 2")
 def handler(event, context):
+    if event:
+        together()
     return order
 """
 
 
 async def test_the_hooks_of_snapshot_restore_py(runtime: Runtime, make: Make) -> None:
     """Before the snapshot in the reverse order of their registration, after each restore in that order."""
-    one, other = await in_two(runtime, snapped(make, HOOKS))
+    one, other = await in_two(runtime, snapped(make, TOGETHER + HOOKS), 1)
     assert one == other == ["before 2", "before 1", "after 1", "after 2"]
+
+
+PYTHON = Path(sys.executable).resolve()
+
+
+def bundle(name: str, task: Path) -> None:
+    """Put an installed module or package into a function's code."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    if spec.submodule_search_locations:
+        shutil.copytree(Path(spec.origin).parent, task / name)
+    else:
+        shutil.copy(spec.origin, task)
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -110,10 +180,10 @@ async def test_awslambdaric_unmodified_runs_its_own_hooks(runtime: Runtime, make
     """As a runtime that the code brings: initialized by itself, through `restore/next` and `restore/error`."""
     source = HOOKS + ("register_after_restore(lambda: 1 / 0)\n" if fails else "")
     version = snapped(make, source, runtime="provided.al2023", environment={"PYTHONDONTWRITEBYTECODE": "1"})
+    for name in ("awslambdaric", "simplejson", "runtime_client", "snapshot_restore_py"):
+        bundle(name, version.task)
     bootstrap = version.task / "bootstrap"
-    bootstrap.write_text(
-        f'#!/bin/sh\nPYTHONPATH="$LAMBDA_TASK_ROOT" exec {sys.executable} -m awslambdaric "$_HANDLER"\n'
-    )
+    bootstrap.write_text(f'#!/bin/sh\nPYTHONPATH="$LAMBDA_TASK_ROOT" exec {PYTHON} -m awslambdaric "$_HANDLER"\n')
     bootstrap.chmod(0o755)
     if fails:
         with pytest.raises(RestoreError, match="division by zero"):
@@ -151,7 +221,7 @@ UNIQUE = """
 import os, random, secrets, ssl, tempfile, time, uuid
 uuid.uuid1(), random.random(), ssl.RAND_bytes(8), tempfile.gettempdir(), next(tempfile._get_candidate_names())
 def handler(event, context):
-    time.sleep(0.05)
+    together()
     return {
         "random": random.random(), "uuid1": str(uuid.uuid1())[8:], "uuid4": str(uuid.uuid4()),
         "ssl": ssl.RAND_bytes(8).hex(), "secrets": secrets.token_hex(), "tmp": tempfile.gettempdir(),
@@ -162,9 +232,10 @@ def handler(event, context):
 
 
 async def test_nothing_that_should_be_unique_repeats_itself(runtime: Runtime, make: Make) -> None:
-    one, other = await in_two(runtime, snapped(make, UNIQUE))
+    one, other = await in_two(runtime, snapped(make, TOGETHER + UNIQUE))
     same = {name for name in one if one[name] == other[name]}
-    assert same == set()
+    seen_alike = {"tmp", "TMPDIR", "api"} if runtime.config.isolation is Isolation.SANDBOX else set()
+    assert same == seen_alike, "in a sandbox those are each environment's own by the same names"
     assert one["tmp"] == one["TMPDIR"]
 
 
@@ -178,7 +249,7 @@ async def test_numpy_is_seeded_anew(runtime: Runtime, make: Make) -> None:
 
 
 async def test_the_log_streams_differ(runtime: Runtime, make: Make) -> None:
-    version = snapped(make, "import time\ndef handler(event, context):\n    time.sleep(0.05)\n    print('x')\n")
+    version = snapped(make, TOGETHER + "def handler(event, context):\n    together()\n    print('x')\n")
     await in_two(runtime, version)
     assert len(set(runtime.sink.streams)) == 3, "one of the snapshot and one of each environment"  # type: ignore[attr-defined]
 
@@ -210,22 +281,28 @@ log.flush()
 nameless = tempfile.TemporaryFile()
 nameless.write(b"abc")
 nameless.flush()
+os.mkfifo(folder + "/pipe")
+os.mkdir(folder + "/below")
+place = os.open(folder + "/below", os.O_DIRECTORY)
 def handler(event, context):
-    log.write(f"{os.getpid()}\\n")
+    mine = os.environ["FOGBANK_ENVIRONMENT"]
+    log.write(f"{mine}\\n")
     log.flush()
     nameless.write(b"d")
-    time.sleep(0.05)
+    os.close(os.open(mine, os.O_CREAT, dir_fd=place))
+    together()
     nameless.seek(0)
-    return [open(os.environ["TMPDIR"] + "/kept").read(), open(os.environ["TMPDIR"] + "/log").read(), os.getpid(),
-            nameless.read().decode()]
+    return [open(os.environ["TMPDIR"] + "/kept").read(), open(os.environ["TMPDIR"] + "/log").read(), mine,
+            nameless.read().decode(), os.listdir(place)]
 """
 
 
 async def test_files_of_the_init_code_are_each_environments_own(runtime: Runtime, make: Make) -> None:
-    for kept, log, pid, nameless in await in_two(runtime, snapped(make, FILES)):
+    for kept, log, mine, nameless, beside in await in_two(runtime, snapped(make, TOGETHER + FILES)):
         assert kept == "from the init code"
-        assert log == f"one\n{pid}\n"
+        assert log == f"one\n{mine}\n"
         assert nameless == "abcd"
+        assert beside == [mine]
 
 
 CONNECTIONS = """
@@ -239,22 +316,22 @@ source, sink = os.pipe()
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.connect(("127.0.0.1", 9))
 def handler(event, context):
-    mine = str(os.getpid()).encode()
+    mine = os.environ["FOGBANK_ENVIRONMENT"].encode()
     one.sendall(mine)
     os.write(sink, mine)
-    time.sleep(0.05)
+    together()
     try:
         client.sendall(b"x")
         broken = None
     except OSError as error:
         broken = type(error).__name__
     return [other.recv(100) == mine, os.read(source, 100) == mine, client.recv(100).decode(), broken,
-            udp.getpeername()[1], udp.getsockname()[1]]
+            udp.getpeername()[1], os.fstat(udp.fileno()).st_ino]
 """
 
 
 async def test_connections_are_broken_and_what_is_within_the_process_is_its_own(runtime: Runtime, make: Make) -> None:
-    one, other = await in_two(runtime, snapped(make, CONNECTIONS))
+    one, other = await in_two(runtime, snapped(make, TOGETHER + CONNECTIONS))
     for pair, pipe, received, broken, peer, _ in (one, other):
         assert (pair, pipe, received, broken, peer) == (True, True, "", "BrokenPipeError", 9)
     assert one[-1] != other[-1], "datagram sockets are of their own"
@@ -269,15 +346,15 @@ async def work():
     source, sink = os.pipe()
     loop.add_reader(source, lambda: read.set_result(os.read(source, 10).decode()))
     loop.call_soon_threadsafe(os.write, sink, b"woken")
-    await asyncio.sleep(0.05)
-    return [await read, await loop.run_in_executor(None, os.getpid)]
+    together()
+    return [await read, await loop.run_in_executor(None, os.environ.get, "FOGBANK_ENVIRONMENT")]
 def handler(event, context):
     return loop.run_until_complete(work())
 """
 
 
 async def test_an_event_loop_of_the_init_code_works(runtime: Runtime, make: Make) -> None:
-    one, other = await in_two(runtime, snapped(make, LOOP))
+    one, other = await in_two(runtime, snapped(make, TOGETHER + LOOP))
     assert one[0] == other[0] == "woken"
     assert one[1] != other[1]
 
@@ -290,11 +367,11 @@ session = boto3.Session(region_name="us-east-1")
 client = session.client("sqs")
 held = session.get_credentials().get_frozen_credentials().access_key
 def handler(event, context):
-    time.sleep(0.05)
+    together()
     names = [name for name in os.environ if name in ("AWS_ACCESS_KEY_ID", "AWS_LAMBDA_LOG_STREAM_NAME")]
     return [held, client._request_signer._credentials.access_key, names]
 """
-    one, other = await in_two(runtime, snapped(make, source))
+    one, other = await in_two(runtime, snapped(make, TOGETHER + source))
     assert one == other == ["000000000000", "000000000000", []]
 
 
@@ -311,7 +388,7 @@ def beat():
         time.sleep(0.001)
 threading.Thread(target=beat, daemon=True, name="heart").start()
 def handler(event, context):
-    time.sleep(0.05)
+    together()
     before = beats
     while beats == before:
         time.sleep(0.001)
@@ -321,7 +398,7 @@ def handler(event, context):
 
 async def test_threads_of_the_init_code_are_not_lost(runtime: Runtime, make: Make) -> None:
     """A fork has none of them: such a version is initialized for each environment, and its log says why."""
-    version = snapped(make, THREADS)
+    version = snapped(make, TOGETHER + THREADS)
     one, other = await in_two(runtime, version)
     assert one == other == [True, ["restored"], "snap-start"]
     assert any("threads running (heart)" in line for line in lines(runtime))
@@ -360,30 +437,33 @@ def handler(event, context):
         time.sleep(600)
     if event == "crash":
         os._exit(3)
-    return [os.getpid(), os.getppid()]
 """
     version = snapped(make, source, timeout=0.3)
-    (pid, parent) = await run(runtime, version)
+    await run(runtime, version)
+    parent, pid = pids(runtime, version)
     assert (await fail(runtime, version, "hang"))["errorType"] == "Sandbox.Timedout"
     await gone(pid)
     found = await fail(runtime, version, "crash")
     assert found["errorMessage"].endswith("exit status 3")
-    assert (await run(runtime, version))[1] == parent
+    await run(runtime, version)
+    assert pids(runtime, version)[0] == parent
 
 
 async def test_a_snapshot_that_dies_is_taken_again(runtime: Runtime, make: Make) -> None:
-    version = snapped(make, "import os\ndef handler(event, context):\n    return [os.getpid(), os.getppid()]\n")
-    pid, parent = await run(runtime, version)
+    version = snapped(make, ECHO)
+    await run(runtime, version)
+    parent, pid = pids(runtime, version)
     os.kill(parent, signal.SIGKILL)
     await gone(pid)
     await until(lambda: runtime.alive == 0)
-    again, other = await run(runtime, version)
-    assert (again != pid, other != parent) == (True, True)
+    await run(runtime, version)
+    assert not {parent, pid} & set(pids(runtime, version))
 
 
 async def test_a_retired_version_takes_its_snapshot_with_it(runtime: Runtime, make: Make) -> None:
-    version = snapped(make, "import os\ndef handler(event, context):\n    return [os.getpid(), os.getppid()]\n")
-    pid, parent = await run(runtime, version)
+    version = snapped(make, ECHO)
+    await run(runtime, version)
+    parent, pid = pids(runtime, version)
     runtime.retire(version.key)
     await gone(pid)
     await gone(parent)

@@ -41,9 +41,6 @@ from fogbank.runtime.network import OwnNetwork
 from fogbank.runtime.output import LogSink, OutputPipe
 from fogbank.runtime.variables import CREDENTIALS_PATH
 
-_KINDS = {"": "Runtime.ExitError", "memory": "Runtime.OutOfMemory"}
-"""What kind of error it is when a process ends during an event, by why; an extension's failure has its own."""
-
 
 class Environment:
     """See the module. `on_free` is called when it can take the next event, `on_gone` once when it has ended."""
@@ -131,9 +128,7 @@ class Environment:
             if self._network is not None:
                 await self._network.answer(forked.sockets, self.listener, self, self._has_ended)
         except BaseException:
-            if self.state is not State.ENDED:
-                self._close()
-                self._on_gone(self)
+            self.give_up()
             raise
         finally:
             os.close(writer)
@@ -163,6 +158,13 @@ class Environment:
         else:
             self.say([records.init_report(self.version, now, records.Init(took, phase, status, kind, self.how))])
         return False
+
+    def give_up(self) -> None:
+        """It cannot be started: give back what it has."""
+        self._parent.end(self.id)
+        if self.state is not State.ENDED:
+            self._close()
+            self._on_gone(self)
 
     def _first_line(self) -> str | None:
         now, label, arn = self._clock.millis(), self._choice.label, self._runtime_arn()
@@ -534,29 +536,14 @@ class Environment:
 
     def _broken(self, invocation: Invocation, exit_: Exit) -> None:
         """Answer for a process that ended in the middle of an event."""
-        request_id = invocation.event.request_id
-        now = self._clock.millis()
-        duration = self._clock.machine_monotonic() - invocation.began
-        largest = self.memory.largest
-        if invocation.verdict == "timeout":
-            said = f"Task timed out after {records.seconds_text(self.version.timeout)}"
-            self.say([f"{records.timestamp(now)} {request_id} {said}"])
-            kind = "Sandbox.Timedout"
-            used = records.Report(
-                self.version.timeout, largest, invocation.init, "timeout", restored=invocation.restored
-            )
-            payload = records.error_document(kind, f"RequestId: {request_id} Error: {said}")
-        else:
-            why = invocation.verdict or ""
-            kind = _KINDS.get(why, why)
-            said = f"RequestId: {request_id} Error: {invocation.text or records.exit_text(exit_)}"
-            self.say([said, kind])
-            used = records.Report(duration, largest, invocation.init, "error", kind, invocation.restored)
-            payload = records.error_document(kind, said)
+        now, duration = self._clock.millis(), self._clock.machine_monotonic() - invocation.began
+        broken = invocation.broken(self.version, exit_, now, duration, self.memory.largest)
+        self.say(broken.said)
+        used = broken.used
         if not invocation.answered:
             if self.company.extensions.any:
-                self._tell_done(invocation, used.status, None if used.status == "timeout" else kind)
-            invocation.result = (payload, kind)
+                self._tell_done(invocation, used.status, used.error_type)
+            invocation.result = (broken.payload, broken.kind)
         self._finish(invocation, used)
 
     def _close(self) -> None:

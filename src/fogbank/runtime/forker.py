@@ -26,12 +26,14 @@ class Sandbox:
     """What an environment's sandbox holds; see `Shell` in `guest/sandbox.py`.
 
     `binds` are (source, target, writable); `tmp` is the size of /tmp in MB. With `ports` it has a network of its own,
-    which is nothing but sockets that listen at those ports: they are in `Forked`.
+    which is nothing but sockets that listen at those ports: they are in `Forked`. `copied`: it is to be a snapshot's,
+    and others are made within it.
     """
 
     binds: Sequence[tuple[str, str, bool]]
     tmp: int
     ports: Sequence[int] | None = None
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,24 @@ class Forked:
     first: int = 0
     sockets: Sequence[int] = ()
 
+    def close(self) -> None:
+        """Close the sockets: nobody will answer on them."""
+        _close(self.sockets)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a new environment is to be; see `Plan` in `guest/zygote.py`."""
+    """What a new environment is to be; see `Plan` in `guest/child.py`.
+
+    `limits` are those of resources by name, or pairs of what holds and what it may be raised to.
+    """
 
     id: str
     environ: Mapping[str, str]
     folder: str
     path: Sequence[str] = ()
     pycache: str | None = None
-    limits: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int | tuple[int, int]] = field(default_factory=dict)
     argv: Sequence[str] | None = None
     snapshot: bool = False
     """Whether it is to become a parent itself when its init phase is over."""
@@ -215,6 +224,6 @@ class Forker:
             ended(Exit(None, 9))
 
 
-def _close(descriptors: list[int]) -> None:
+def _close(descriptors: Sequence[int]) -> None:
     for fd in descriptors:
         os.close(fd)

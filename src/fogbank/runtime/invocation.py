@@ -7,10 +7,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fogbank.runtime import records
-from fogbank.runtime.model import Event, LogLine, Outcome
+from fogbank.runtime.model import Event, Exit, FunctionVersion, LogLine, Outcome
 
 TAIL = 4096
 """Bytes of log that LogType=Tail returns."""
+_KINDS = {"": "Runtime.ExitError", "memory": "Runtime.OutOfMemory"}
+"""What kind of error it is when a process ends during an event, by why; an extension's failure has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What becomes of an event whose process ended: the lines, the kind of error, the answer and what was used."""
+
+    said: list[str]
+    kind: str
+    payload: bytes
+    used: records.Report
 
 
 @dataclass(slots=True)
@@ -60,6 +72,20 @@ class Invocation:
             )
         if self.event.stream is not None:
             self.event.stream.end()
+
+    def broken(self, version: FunctionVersion, exit_: Exit, now: int, duration: float, largest: int) -> Broken:
+        """The process has ended before it was done with the event: at `now`, in milliseconds."""
+        request_id = self.event.request_id
+        if self.verdict == "timeout":
+            kind, said = "Sandbox.Timedout", f"Task timed out after {records.seconds_text(version.timeout)}"
+            used = records.Report(version.timeout, largest, self.init, "timeout", restored=self.restored)
+            payload = records.error_document(kind, f"RequestId: {request_id} Error: {said}")
+            return Broken([f"{records.timestamp(now)} {request_id} {said}"], kind, payload, used)
+        why = self.verdict or ""
+        kind = _KINDS.get(why, why)
+        said = f"RequestId: {request_id} Error: {self.text or records.exit_text(exit_)}"
+        used = records.Report(duration, largest, self.init, "error", kind, self.restored)
+        return Broken([said, kind], kind, records.error_document(kind, said), used)
 
     def done(self, now: float, wall: float, status: str, kind: str | None) -> records.Done:
         """How the runtime handled it, by `now`; `wall` is the same moment as wall time."""

@@ -27,10 +27,14 @@ _FORBIDDEN = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of the trial: why there can be no sandbox and what to do about it, or nothing."""
+    """What came of the trial: why there can be no sandbox and what to do about it, or nothing.
+
+    `inner` says why there can be none within a sandbox, which is where SnapStart's environments live.
+    """
 
     problem: str | None = None
     do: str | None = None
+    inner: str | None = None
 
     @property
     def works(self) -> bool:
@@ -40,6 +44,7 @@ class Trial:
 
 class _Report(msgspec.Struct):
     problem: str | None
+    inner: str | None = None
 
 
 async def attempt(interpreter: Interpreter, folder: Path | None = None) -> Trial:
@@ -48,13 +53,11 @@ async def attempt(interpreter: Interpreter, folder: Path | None = None) -> Trial
         place = Path(name)
         for part in ("root", "runtime"):
             (place / part).mkdir()
-        problem = await _try(interpreter, place)
-    if problem is None:
-        return Trial()
-    return Trial(problem, _advice())
+        report = await _try(interpreter, place)
+    return Trial(report.problem, _advice() if report.problem or report.inner else None, report.inner)
 
 
-async def _try(interpreter: Interpreter, folder: Path) -> str | None:
+async def _try(interpreter: Interpreter, folder: Path) -> _Report:
     process = await asyncio.create_subprocess_exec(
         str(interpreter.path),
         "-I",
@@ -71,11 +74,12 @@ async def _try(interpreter: Interpreter, folder: Path) -> str | None:
     except TimeoutError:
         process.kill()
         await process.wait()
-        return "the trial took too long"
+        return _Report("the trial took too long")
     try:
-        return msgspec.json.decode(output, type=_Report).problem
+        return msgspec.json.decode(output, type=_Report)
     except msgspec.DecodeError:
-        return said.decode(errors="replace").strip().rpartition("\n")[2] or f"the trial ended with {process.returncode}"
+        last = said.decode(errors="replace").strip().rpartition("\n")[2]
+        return _Report(last or f"the trial ended with {process.returncode}")
 
 
 def _advice() -> str:

@@ -113,48 +113,66 @@ class Maker(Actor):
         ]
 
     async def snapshots_work(self, version: FunctionVersion, choice: Choice) -> bool:
-        """Whether a version's environments are forked from a snapshot: of Python, outside of sandboxes."""
+        """Whether a version's environments are forked from a snapshot: of Python, where the kernel allows it."""
         found = choice.interpreter
         forked = found is not None and found.language == "python"
-        return version.snap_start and forked and not (await self.quarters()).sandboxed
+        return version.snap_start and forked and (await self.quarters()).inner is None
 
     async def try_one(self, environment: Environment, attempt: Attempt, choice: Choice, *, control: int = -1) -> bool:
-        """Start an environment; whether it is ready."""
-        version = environment.version
-        quarters = await self.quarters()
-        credentials: Credentials | CredentialsPlace | None = None
-        if environment.how is not Initialization.SNAP_START:
-            credentials = await self.credentials(version)
-            if credentials.expires is not None:
-                environment.good_until = credentials.expires - version.timeout
-        elif attempt.snapshot is not None and attempt.snapshot.parent is not None:
-            first = attempt.snapshot.parent.initialized
-            assert first.keys is not None
-            credentials = CredentialsPlace(first.listener.address, first.keys.token)
-            if attempt.snapshot.files is not None:
-                await asyncio.to_thread(_copy, attempt.snapshot.files, environment.folder / "tmp")
-        else:
-            environment.keys = Keys(self._ids.hex(64), self._clock, lambda: self.credentials(version))
-            if quarters.sandboxed:
-                environment.note("SnapStart: a sandbox cannot be copied; each environment is initialized")
+        """Start an environment; whether it is ready. Nothing is left of it if anything is raised."""
+        furnished = False
+        try:
+            quarters = await self.quarters()
+            credentials = await self._credentials_of(environment, attempt, quarters)
+            await self._furnish(environment, attempt, choice, quarters)
+            furnished = True
+        finally:
+            if not furnished:
+                environment.give_up()
 
         def order(made: Environment) -> Order:
             keys = credentials
             if keys is None:
                 assert made.keys is not None
                 keys = CredentialsPlace(quarters.api(made.listener.address), made.keys.token)
-            return self._order(made, choice, keys, quarters, snapshot=attempt.role is Role.SNAPSHOT)
+            return self._order(made, choice, keys, quarters, attempt.role)
 
-        if isinstance(attempt.parent, PreparedParent) and attempt.parent.lacking:
-            environment.note(f"bundle boto3 with the function: Fogbank's does not run here ({attempt.parent.lacking})")
-        found = choice.interpreter
-        if quarters.sandboxed and found is not None and found.language == "python":
-            assert isinstance(attempt.parent, PreparedParent), "sandboxes have no snapshots"
-            await self._bytecode.ready(version, found, attempt.parent)
         controls = (control,) if control >= 0 else ()
+        return await environment.start(order, limit=attempt.limit, phase=attempt.phase, control=controls)
+
+    async def _credentials_of(
+        self, environment: Environment, attempt: Attempt, quarters: Quarters
+    ) -> Credentials | CredentialsPlace | None:
+        """The keys of an environment; `None` if it is asked for them itself, wherever it will be."""
+        version = environment.version
+        if environment.how is not Initialization.SNAP_START:
+            credentials = await self.credentials(version)
+            if credentials.expires is not None:
+                environment.good_until = credentials.expires - version.timeout
+            return credentials
+        if attempt.snapshot is not None and attempt.snapshot.parent is not None:
+            first = attempt.snapshot.parent.initialized
+            assert first.keys is not None
+            environment.keys = first.keys  # asked where it has a network of its own
+            return CredentialsPlace(quarters.api(first.listener.address), first.keys.token)
+        environment.keys = Keys(self._ids.hex(64), self._clock, lambda: self.credentials(version))
+        return None
+
+    async def _furnish(self, environment: Environment, attempt: Attempt, choice: Choice, quarters: Quarters) -> None:
+        """See to what it finds when it starts, and say in its log what it lacks."""
+        parent, found, snapshot = attempt.parent, choice.interpreter, attempt.snapshot
+        if snapshot is not None and snapshot.files is not None:
+            await asyncio.to_thread(_copy, snapshot.files, environment.folder / "tmp")
+        if snapshot is None and environment.how is Initialization.SNAP_START and quarters.inner is not None:
+            why = f"a sandbox cannot be copied on this machine ({quarters.inner})"
+            environment.note(f"SnapStart: {why}; each environment is initialized")
+        if isinstance(parent, PreparedParent):
+            if parent.lacking:
+                environment.note(f"bundle boto3 with the function: Fogbank's does not run here ({parent.lacking})")
+            if quarters.sandboxed and found is not None and found.language == "python":
+                await self._bytecode.ready(environment.version, found, parent)
         if quarters.ports is not None:
             environment.live_apart(OwnNetwork(self.door))
-        return await environment.start(order, limit=attempt.limit, phase=attempt.phase, control=controls)
 
     def make(
         self,
@@ -192,8 +210,7 @@ class Maker(Actor):
         choice: Choice,
         credentials: Credentials | CredentialsPlace,
         quarters: Quarters,
-        *,
-        snapshot: bool,
+        role: Role,
     ) -> Order:
         version = environment.version
         place = quarters.place(
@@ -209,9 +226,7 @@ class Maker(Actor):
         compiled = []
         if quarters.sandboxed and choice.interpreter is not None and choice.interpreter.language == "python":
             compiled = self._bytecode.binds(version, choice.interpreter)
-        order = order_for(
-            environment.id, version, choice, place, environ, quarters, snapshot=snapshot, compiled=compiled
-        )
+        order = order_for(environment.id, version, choice, place, environ, quarters, role=role, compiled=compiled)
         python = str(self._forker(choice).path)
         return supervised(order, environment.company.external, place, python)
 
@@ -233,7 +248,7 @@ class Maker(Actor):
             ports = None
             if self.config.egress is Egress.OFF:
                 ports = (RUNTIME_PORT, self.config.port) if self.door is not None else (RUNTIME_PORT,)
-            return Quarters(self._folder, sandboxed=True, ports=ports)
+            return Quarters(self._folder, sandboxed=True, inner=trial.inner, ports=ports)
         if wanted is Isolation.SANDBOX or self.config.egress is Egress.OFF:
             raise StartError(f"this machine does not allow the sandbox: {trial.problem}; {trial.do}")
         _log.info("functions run without a sandbox: %s", trial.problem)
@@ -330,4 +345,10 @@ def _nothing(environment: Environment) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    shutil.copytree(source, target, symlinks=True, ignore=_no_files, dirs_exist_ok=True)
+
+
+def _no_files(folder: str, names: list[str]) -> list[str]:
+    """What cannot be copied: sockets and pipes."""
+    place = Path(folder)
+    return [name for name in names if (place / name).is_socket() or (place / name).is_fifo()]

@@ -12,7 +12,7 @@ import msgspec
 from fogbank.runtime.bytecode import SEEN
 from fogbank.runtime.forker import Order, Sandbox
 from fogbank.runtime.interpreters import Choice
-from fogbank.runtime.model import FunctionVersion, RuntimeUnavailableError
+from fogbank.runtime.model import FunctionVersion, Role, RuntimeUnavailableError
 from fogbank.runtime.variables import Place
 
 MAX_FILES = 1024
@@ -21,6 +21,8 @@ MAX_FILES = 1024
 
 MAX_PROCESSES = 1024
 """Processes and threads of an environment. Source: the Lambda quotas page."""
+MAX_COPIED = 8192
+"""Processes and threads of all environments of a snapshot in a sandbox; each has `MAX_PROCESSES` at most."""
 RUNTIME_PORT = 9001
 """Where the Runtime API is in an environment that has a network of its own, as on Lambda."""
 
@@ -29,12 +31,14 @@ RUNTIME_PORT = 9001
 class Quarters:
     """What environments are made of on this machine.
 
-    `folder` is the runtime's folder, `sandboxed` whether they see a small root instead of the machine's; `ports` are
-    those that answer on a network of their own, `None` if they share the machine's.
+    `folder` is the runtime's folder, `sandboxed` whether they see a small root instead of the machine's; `inner` says
+    why there can be no sandbox within another, and so no snapshots; `ports` are those that answer on a network of their
+    own, `None` if they share the machine's.
     """
 
     folder: Path
     sandboxed: bool = False
+    inner: str | None = None
     ports: tuple[int, ...] | None = None
 
     def api(self, address: str) -> str:
@@ -86,18 +90,21 @@ def order_for(
     environ: Mapping[str, str],
     quarters: Quarters,
     *,
-    snapshot: bool = False,
+    role: Role = Role.SERVE,
     compiled: Sequence[tuple[str, str, bool]] = (),
 ) -> Order:
     """The order for a new environment: a forked Python, or a program that takes the fork's place.
 
     `compiled` are the binds of a sandboxed function's compiled Python.
     """
-    limits = {"RLIMIT_NOFILE": MAX_FILES, "RLIMIT_FSIZE": version.ephemeral * 1024 * 1024}
+    limits: dict[str, int | tuple[int, int]] = {
+        "RLIMIT_NOFILE": MAX_FILES,
+        "RLIMIT_FSIZE": version.ephemeral * 1024 * 1024,
+    }
     sandbox = None
     if quarters.sandboxed:
-        limits["RLIMIT_NPROC"] = MAX_PROCESSES
-        sandbox = _sandbox(version, choice, quarters, compiled)
+        limits["RLIMIT_NPROC"] = _processes(role)
+        sandbox = replace(_sandbox(version, choice, quarters, compiled), copied=role is Role.SNAPSHOT)
     wrapper = version.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
     found = choice.interpreter
     if found is not None and found.language == "python" and not wrapper:
@@ -109,7 +116,7 @@ def order_for(
             path=(place.task, f"{place.opt}/{libraries}", f"{place.opt}/python"),
             pycache=SEEN if quarters.sandboxed else str(quarters.folder / "pycache" / version.task.name),
             limits=limits,
-            snapshot=snapshot,
+            snapshot=role is Role.SNAPSHOT,
             sandbox=sandbox,
         )
     argv = _command(version, choice, place, quarters)
@@ -119,6 +126,16 @@ def order_for(
     return Order(
         id=name, environ={**environ, **telemetry}, folder=place.task, limits=limits, argv=argv, sandbox=sandbox
     )
+
+
+def _processes(role: Role) -> int | tuple[int, int]:
+    match role:
+        case Role.SERVE:
+            return MAX_PROCESSES
+        case Role.SNAPSHOT:
+            return MAX_PROCESSES, MAX_COPIED
+        case Role.RESTORED:
+            return MAX_PROCESSES + 1  # the first process of its sandbox is of the same user
 
 
 def supervised(order: Order, names: Sequence[str], place: Place, python: str) -> Order:

@@ -34,7 +34,7 @@ def lay_out(folder: Path) -> Path:
     seen = folder / "python"
     seen.mkdir(parents=True, exist_ok=True)
     (folder / "parent").mkdir(exist_ok=True)
-    for name in ("main.py", "zygote.py", "snapshot.py", "sandbox.py", "compiled.py"):
+    for name in ("main.py", "zygote.py", "child.py", "snapshot.py", "sandbox.py", "compiled.py"):
         _copy(GUEST / name, folder / "parent" / name)
     (folder / "root").mkdir(exist_ok=True)
     (folder / "node").mkdir(exist_ok=True)

@@ -5,8 +5,9 @@
       ├──init fails──▶ the version cannot run
       └──threads or processes left, which a fork cannot copy──▶ no snapshot: each environment is initialized by itself
 
-A snapshot runs a user's code, so what it says of itself is not believed: the process ids that it reports must be its
-own children, and what is to end is killed from here as well.
+A snapshot runs a user's code, so what it says of itself is not believed: the process ids that it reports must be those
+of its own descendants, and what is to end is killed from here as well. In a sandbox each environment has one of its
+own within the snapshot's (`InnerShell` in `guest/sandbox.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from fogbank.runtime.model import Exit, FunctionVersion, InitFailure, StartError
 MAX_SNAPSHOTS = 64
 """Snapshots that are kept; past them the one that was used longest ago goes, and is taken again when it is needed."""
 _READY_TIMEOUT = 30.0
+_LOOKS = 3
+_NEW = 8
+"""Children of a snapshot, the newest of them, that may be making sandboxes."""
 _INSIST = 1.0
 """Seconds after which a snapshot goes that has not said that an environment it was to end has gone."""
 
@@ -46,37 +50,44 @@ class SnapshotParent(Forker):
     def __init__(self, initialized: Environment) -> None:
         super().__init__()
         self.initialized = initialized
-        self._pids: dict[str, int] = {}
+        self._forked: dict[str, Forked] = {}
         self._retired = False
 
     async def fork(self, order: Order, descriptors: Sequence[int], ended: Callable[[Exit], None]) -> Forked:
         """See `Forker.fork`."""
 
         def gone(exit_: Exit) -> None:
-            self._pids.pop(order.id, None)
+            self._forked.pop(order.id, None)
             ended(exit_)
             if self._retired and not self.used:
                 self.initialized.end()
 
         said = await super().fork(order, descriptors, gone)
-        pid = child_of(self.initialized.pid, said.pid)
-        if pid is None:
+        pid = descendant_of(self.initialized.pid, said.pid)
+        first = descendant_of(self.initialized.pid, said.first) if order.sandbox is not None else 0
+        if pid is None or first is None:
             self.initialized.end()
+            said.close()
             raise StartError("the snapshot named a process that is not its own")
-        self._pids[order.id] = pid
-        return Forked(pid)
+        forked = Forked(pid, first, said.sockets)
+        if order.id in self._watched:
+            self._forked[order.id] = forked
+        return forked
 
     def end(self, name: str) -> None:
         """See `Forker.end`."""
         super().end(name)
-        pid = self._pids.get(name)
-        if pid is not None:
+        forked = self._forked.get(name)
+        if forked is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+                if forked.first:
+                    os.kill(forked.first, signal.SIGKILL)
+                else:
+                    os.killpg(forked.pid, signal.SIGKILL)
             asyncio.get_running_loop().call_later(_INSIST, self._insist, name)
 
     def _insist(self, name: str) -> None:
-        if name in self._pids:
+        if name in self._forked:
             self.initialized.end()
 
     def retire(self) -> None:
@@ -212,18 +223,25 @@ class Snapshots:
         return ending
 
 
-def child_of(parent: int, said: int) -> int | None:
-    """The process id, as seen from here, of a child that `parent` knows as `said`; `None` if it has no such child."""
-    if _field(said, "PPid:") == [parent] and len(_field(parent, "NSpid:")) == 1:
-        return said
-    try:
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    except OSError:
-        return None
-    for child in reversed(children):
-        if _field(int(child), "NSpid:")[-1:] == [said]:
-            return int(child)
+def descendant_of(snapshot: int, said: int) -> int | None:
+    """The process id, as seen from here, of what a snapshot has forked and knows as `said`; `None` if it has not.
+
+    Until the process that makes a sandbox has passed on, what it makes are the snapshot's grandchildren.
+    """
+    level = len(_field(snapshot, "NSpid:")) - 1
+    for _ in range(_LOOKS):
+        children = _children(snapshot)[::-1]
+        for pid in [*children, *(grandchild for child in children[:_NEW] for grandchild in _children(child))]:
+            if _field(pid, "NSpid:")[level : level + 1] == [said]:
+                return pid
     return None
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _field(pid: int, name: str) -> list[int]:

@@ -15,7 +15,7 @@ Run as a program it tries all of this once and prints what went wrong, if anythi
 Runs on Python 3.9 and later, standard library only.
 """
 
-# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH114, PTH115, PTH118, PTH123, PTH120, PTH208, PTH211 - see zygote.py
+# ruff: noqa: PTH102, PTH103, PTH109, PTH110, PTH112, PTH114, PTH115, PTH118, PTH123, PTH120, PTH208, PTH211 - see zygote.py
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ import fcntl
 import json
 import os
 import platform
+import resource
+import shutil
 import signal
 import socket
+import stat
 import struct
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOST = "/.host"
 UID, GID = 993, 990
@@ -49,6 +55,7 @@ PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
 CAP_VERSION = 0x20080522
 
+TMP = "/tmp"  # noqa: S108 - the environment's own
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
 SETTINGS = (
     "alternatives",
@@ -69,6 +76,7 @@ SETTINGS = (
     "services",
     "ssl",
 )
+COPIED = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 DEVICES = ("null", "zero", "full", "random", "urandom")
 PASSWD = f"root:x:0:0:root:/:/sbin/nologin\nsbx_user1051:x:{UID}:{GID}::/tmp:/sbin/nologin\n"
 GROUP = f"root:x:0:\nsbx_user1051:x:{GID}:\n"
@@ -239,37 +247,60 @@ def hide(root: str, folder: str) -> None:
 class Shell:
     """The namespaces of one environment, made by a process that passes on.
 
-    `wanted` is what Fogbank asked for: {"binds": [[source, target, writable]], "tmp": MB, "ports": [number] or null}.
-    With ports the environment has a network of its own, that is loopback only; `sockets` listen at those ports then,
-    for Fogbank to answer.
+    `wanted` is what Fogbank asked for: {"binds": [[source, target, writable]], "tmp": MB, "ports": [number] or null,
+    "copied": whether it is to be a snapshot's}. With ports the environment has a network of its own, that is loopback
+    only; `sockets` listen at those ports then, for Fogbank to answer.
     """
 
     def __init__(self, wanted: dict[str, Any]) -> None:
         self.wanted = wanted
         self.sockets: list[socket.socket] = []
         ports = wanted["ports"]
-        unshare(NEWNS | NEWPID | NEWIPC | NEWUTS | (0 if ports is None else NEWNET), "namespaces for an environment")
+        self.unshare(NEWNS | NEWPID | NEWIPC | NEWUTS | (0 if ports is None else NEWNET))
         check(libc.sethostname(b"localhost", 9), "naming the host")
         if ports is not None:
             loopback_up()
             self.sockets = [listening(port) for port in ports]
+
+    def unshare(self, namespaces: int) -> None:
+        """Leave the namespaces of the parent."""
+        unshare(namespaces, "namespaces for an environment")
 
     def enter(self) -> None:
         """Be the function's process: see the small root only, be nobody, and be able to become nobody else."""
         for made in self.sockets:
             made.detach()  # Fogbank has them; here they are closed
         self.mount()
-        drop()
+        self.drop()
+
+    def drop(self) -> None:
+        """Give up every right. A user namespace of its own makes the limit of processes count here only."""
+        if os.geteuid() != UID:
+            os.setgroups([])
+            os.setresgid(GID, GID, GID)
+            os.setresuid(UID, UID, UID)
+        libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+        unshare(NEWUSER, "a user namespace for an environment")
+        keep_ids()
+        give_up(copied=self.wanted.get("copied", False))
+
+    def reap_for_ever(self, life: int) -> None:
+        """Be the first process of the namespaces; see the function of that name."""
+        reap_for_ever(life)
 
     def mount(self) -> None:
         """Put the environment's own folders in place, and leave the machine behind."""
-        options = "mode=1777,size={}m,nr_inodes={}".format(self.wanted["tmp"], self.wanted["tmp"] * 256)
-        mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options)  # noqa: S108 - the environment's own
+        self.mount_tmp()
         for source, target, writable in self.wanted["binds"]:
             self.show(HOST + source, target, writable=writable)
-        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
+        mount_proc()
         check(libc.umount2(HOST.encode(), MNT_DETACH), "leaving the machine's root")
         restrict("/", ATTR_RDONLY, below=False)
+
+    def mount_tmp(self) -> None:
+        """A temporary folder of its own."""
+        options = "mode=1777,size={}m,nr_inodes={}".format(self.wanted["tmp"], self.wanted["tmp"] * 256)
+        mount("tmp", TMP, "tmpfs", MS_NOSUID | MS_NODEV, options)
 
     def show(self, source: str, target: str, *, writable: bool) -> None:
         """Show one of the folders that the environment is given."""
@@ -280,6 +311,59 @@ class Shell:
                 bind(f"{source}/{name}", f"{target}/{name}", writable=writable)
         else:
             bind(source, target, writable=writable)
+
+
+class InnerShell(Shell):
+    """The same for an environment that is forked from a snapshot, within the snapshot's sandbox.
+
+    A snapshot has no rights. In a user namespace of its own the process that passes on has those that it takes to make
+    the others, and they count in there alone. The system, the code and the layers are the snapshot's, read-only.
+    """
+
+    def unshare(self, namespaces: int) -> None:
+        """See `Shell.unshare`."""
+        _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))  # what all of the snapshot's may have together
+        unshare(NEWUSER | namespaces, "namespaces within a snapshot's")
+        keep_ids()
+
+    def enter(self) -> None:
+        """See `Shell.enter`."""
+        for made in self.sockets:
+            made.close()
+        self.mount()
+        give_up()
+
+    def mount(self) -> None:
+        """Have a temporary folder, with what the init code left in the snapshot's, and see one's own processes."""
+        here = os.getcwd()
+        left = os.open(TMP, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.mount_tmp()
+        if os.listdir(left):
+            shutil.copytree(f"/proc/self/fd/{left}", TMP, symlinks=True, ignore=no_files, dirs_exist_ok=True)
+        os.close(left)
+        mount_proc()
+        os.chdir(here)
+
+    def reap_for_ever(self, life: int) -> None:
+        """See `Shell.reap_for_ever`; it holds the memory of a user's code."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            give_up()
+        except OSError:
+            os._exit(1)
+        reap_for_ever(life)
+
+
+def no_files(folder: str, names: list[str]) -> list[str]:
+    """What cannot be copied: sockets and pipes."""
+    kinds = {name: os.lstat(os.path.join(folder, name)).st_mode for name in names}
+    return [name for name, kind in kinds.items() if stat.S_IFMT(kind) not in COPIED]
+
+
+def mount_proc() -> None:
+    """Show the processes of the namespace, to each user its own."""
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
 
 
 def listening(port: int) -> socket.socket:
@@ -300,18 +384,17 @@ def loopback_up() -> None:
             raise SandboxError(f"starting the loopback network: {error.strerror}") from error
 
 
-def drop() -> None:
-    """Give up every right. A user namespace of its own makes the limit of processes count here only."""
-    if os.geteuid() != UID:
-        os.setgroups([])
-        os.setresgid(GID, GID, GID)
-        os.setresuid(UID, UID, UID)
-    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-    unshare(NEWUSER, "a user namespace for an environment")
+def keep_ids() -> None:
+    """Be in a new user namespace who one was outside of it."""
     write("/proc/self/setgroups", "deny")
     write("/proc/self/uid_map", f"{UID} {UID} 1")
     write("/proc/self/gid_map", f"{GID} {GID} 1")
-    write("/proc/sys/user/max_user_namespaces", "0")
+
+
+def give_up(*, copied: bool = False) -> None:
+    """Give up every right of a user namespace, for good. Where nothing is to be copied, it is the last one."""
+    if not copied:
+        write("/proc/sys/user/max_user_namespaces", "0")
     header, nothing = struct.pack("Ii", CAP_VERSION, 0), struct.pack("IIIIII", 0, 0, 0, 0, 0, 0)
     check(libc.capset(header, nothing), "giving up rights")
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "giving up rights for good")
@@ -338,40 +421,51 @@ def reap_for_ever(life: int) -> None:
 # -- a trial ------------------------------------------------------------------------------------------------------
 
 
-def attempt(root: str, runtime: str) -> None:
-    """Make one whole sandbox and leave it."""
+def attempt(root: str, runtime: str) -> str | None:
+    """Make one whole sandbox and one within it, and leave them. Why there can be no inner one, if it cannot."""
     enter(root, runtime, [])
-    shell = Shell({"binds": [], "tmp": 1, "ports": [9001]})
+    wanted = {"binds": [], "tmp": 1, "ports": [9001], "copied": True}
+    outer, reason = within(Shell(wanted), lambda: within(InnerShell(wanted), str)[1])
+    if not outer:
+        raise SandboxError(reason or "the trial failed")
+    return reason or None
+
+
+def within(shell: Shell, then: Callable[[], str]) -> tuple[bool, str]:
+    """Enter a shell in a process, and do something more; whether it was entered, and what that said or why not."""
     reader, writer = os.pipe()
+    life, living = os.pipe()
     first = os.fork()
     if first == 0:
-        os.close(writer)
-        reap_for_ever(reader)
+        os.close(living)
+        shell.reap_for_ever(life)
     second = os.fork()
     if second == 0:
-        os.close(reader)
+        status = 1
         try:
             shell.enter()
+            status = 0
+            os.write(writer, then().encode())
         except OSError as error:
             os.write(writer, str(error).encode())
-            os._exit(1)
-        os._exit(0)
+        os._exit(status)
     _, status = os.waitpid(second, 0)
-    os.kill(first, signal.SIGKILL)
+    os.close(living)
     os.waitpid(first, 0)
     os.close(writer)
-    if status != 0:
-        raise SandboxError(os.read(reader, 4096).decode() or "the trial failed")
+    said = os.read(reader, 4096).decode()
+    os.close(reader)
+    return status == 0, said
 
 
 def main() -> None:
     """argv: an empty folder, the runtime's folder."""
-    problem = None
+    found: dict[str, str | None] = {"problem": None, "inner": None}
     try:
-        attempt(sys.argv[1], sys.argv[2])
+        found["inner"] = attempt(sys.argv[1], sys.argv[2])
     except OSError as error:
-        problem = str(error)
-    sys.stdout.write(json.dumps({"problem": problem}))
+        found["problem"] = str(error)
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

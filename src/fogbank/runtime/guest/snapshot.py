@@ -200,10 +200,13 @@ class Descriptors:
     def reopen(number: int, path: str, old_folder: str, new_folder: str) -> None:
         try:
             state = os.fstat(number)
+            inside = path == old_folder or path.startswith(old_folder + "/")
+            if stat.S_ISDIR(state.st_mode) and inside:
+                put(os.open(new_folder + path[len(old_folder) :], os.O_RDONLY | os.O_DIRECTORY), number)
             if not stat.S_ISREG(state.st_mode):
                 return
             flags = flags_of(number)
-            moved = path.startswith(old_folder + "/") and state.st_nlink
+            moved = inside and state.st_nlink
             place = new_folder + path[len(old_folder) :] if moved else f"/proc/self/fd/{number}"
             at = os.lseek(number, 0, os.SEEK_CUR)
             if state.st_nlink == 0:

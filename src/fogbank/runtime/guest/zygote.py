@@ -25,13 +25,11 @@ started, and goes. Runs on Python 3.9 and later.
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import functools
 import gc
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import site
@@ -40,34 +38,15 @@ import sys
 import time
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-SYS_CLOSE_RANGE = 436
 MESSAGE = 1 << 20
-CONTROL = 256
-"""Where a snapshot's control socket is: past the descriptors that are closed, and below what init code opens first."""
 TAGS = ("AWS_LAMBDA_LOG_STREAM_NAME", "FOGBANK_ENVIRONMENT")
 """Variables that tell whose environment a process is of."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
-snapshot: Any = importlib.import_module("snapshot")  # beside this file; the guest is no package
+child: Any = importlib.import_module("child")  # beside this file; the guest is no package
+snapshot: Any = importlib.import_module("snapshot")
 compiled: Any = importlib.import_module("compiled")
-
-
-class Plan:
-    """What a child is to become: its environment, folder and limits, and a command if it is not Python."""
-
-    def __init__(self, message: dict[str, Any], output: int, control: int | None = None) -> None:
-        self.environ: dict[str, str] = message["environ"]
-        self.folder: str = message["folder"]
-        self.path: list[str] = message.get("path", [])
-        self.pycache: str | None = message.get("pycache")
-        self.limits: dict[str, int] = message.get("limits", {})
-        self.argv: list[str] | None = message.get("argv")
-        self.output = output
-        self.control = control
-        self.shell: Any = None
-        """The `sandbox.Shell` that it is to enter, if any."""
 
 
 class Making:
@@ -88,14 +67,14 @@ class Parent:
         self.children: dict[str, int] = {}  # id -> pid
         self.ids: dict[int, str] = {}  # pid -> id
         self.tags: dict[str, str] = {}  # the environment's log stream -> id
-        self.sandbox: Any = None  # the module, if environments are sandboxed
+        self.shell: Any = None  # makes a sandbox (see `sandbox.Shell`), if environments are sandboxed
         self.firsts: dict[str, int] = {}  # id -> pid of the first process in a sandbox
         self.making: dict[int, Making] = {}  # pipe -> the sandbox that is being made
         self.poll = select.poll()
         self.life: tuple[int, ...] = ()  # a pipe: what is in a sandbox ends when nobody can write to it any more
 
-    def run(self, modules: list[str], problem: str | None) -> Plan | None:
-        """Serve until the socket closes; returns a `Plan` in a child, `None` in the parent."""
+    def run(self, modules: list[str], problem: str | None) -> Any:
+        """Serve until the socket closes; returns a `child.Plan` in a child, `None` in the parent."""
         woken, waker = os.pipe()
         os.set_blocking(woken, False)
         os.set_blocking(waker, False)
@@ -151,14 +130,14 @@ class Parent:
         except BlockingIOError:
             pass
 
-    def obey(self, message: dict[str, Any], fds: list[int]) -> Plan | None:
-        """Do what Fogbank asks; a `Plan` in the child that it forked."""
+    def obey(self, message: dict[str, Any], fds: list[int]) -> Any:
+        """Do what Fogbank asks; a `child.Plan` in the child that it forked."""
         name = message["id"]
         if message["do"] == "end":
             self.end(name)
             return None
         if message.get("sandbox"):
-            return self.fork_sandboxed(message, fds[0])
+            return self.fork_sandboxed(message, fds)
         try:
             pid = os.fork()
         except OSError as error:
@@ -167,7 +146,7 @@ class Parent:
             self.say({"is": "failed", "id": name, "problem": str(error)})
             return None
         if pid == 0:
-            return Plan(message, *fds)
+            return child.Plan(message, *fds)
         for fd in fds:
             os.close(fd)
         self.children[name] = pid
@@ -186,36 +165,39 @@ class Parent:
         elif name in self.children:
             kill_group(self.children[name])
 
-    def fork_sandboxed(self, message: dict[str, Any], output: int) -> Plan | None:
-        """Fork the process that makes a sandbox; a `Plan` in the second process of that."""
+    def fork_sandboxed(self, message: dict[str, Any], fds: list[int]) -> Any:
+        """Fork the process that makes a sandbox; a `child.Plan` in the second process of that."""
         told, tell = os.pipe()
         try:
             maker = os.fork()
         except OSError as error:
-            for fd in (output, told, tell):
+            for fd in (*fds, told, tell):
                 os.close(fd)
             self.say({"is": "failed", "id": message["id"], "problem": str(error)})
             return None
         if maker == 0:
             os.close(told)
-            return self.make_sandbox(message, output, tell)
-        os.close(output)
-        os.close(tell)
+            return self.make_sandbox(message, fds, tell)
+        for fd in (*fds, tell):
+            os.close(fd)
         self.making[told] = Making(message["id"], maker, told)
         self.poll.register(told, select.POLLIN)
         return None
 
-    def make_sandbox(self, message: dict[str, Any], output: int, tell: int) -> Plan | None:
+    def make_sandbox(self, message: dict[str, Any], fds: list[int], tell: int) -> Any:
         """Make the namespaces and the two processes in them, tell of them, and be gone."""
         first = 0
         try:
-            shell = self.sandbox.Shell(message["sandbox"])
+            shell = self.shell(message["sandbox"])
             first = os.fork()
             if first == 0:
-                self.sandbox.reap_for_ever(self.life[0])
+                shell.reap_for_ever(self.life[0])
+            if message["sandbox"]["copied"]:
+                self.skip_number()
             second = os.fork()
             if second == 0:
-                plan = Plan(message, output)
+                os.close(tell)
+                plan = child.Plan(message, *fds)
                 plan.shell = shell
                 return plan
             os.write(tell, f"{first} {second}".encode())
@@ -227,6 +209,14 @@ class Parent:
                 kill(first)
             os.write(tell, f"failed {error}".encode())
         os._exit(0)
+
+    @staticmethod
+    def skip_number() -> None:
+        """Use up a process id: what tells by it that it has been forked, as OpenSSL does, must see another."""
+        passing = os.fork()
+        if passing == 0:
+            os._exit(0)
+        os.waitpid(passing, 0)
 
     def hear_makers(self, ended: int) -> bool:
         """Something unknown has ended: a maker, which is reaped here, or what a maker tells of."""
@@ -317,6 +307,12 @@ class Parent:
                 return self.tags.get(value)
         return None
 
+    def leave(self) -> None:
+        """Close what is the parent's, in a child that stays what its parent was."""
+        self.control.close()
+        for number in (*self.life, *self.making):
+            os.close(number)
+
     def end_all(self) -> None:
         """Fogbank is gone: so is everything that it ran."""
         for pid in list(self.ids):
@@ -353,86 +349,35 @@ def kill_group(pid: int) -> None:
     kill(pid)  # it may have been killed before it had a group of its own
 
 
-def become(plan: Plan, parent: int) -> None:
-    """Turn a fresh child into an execution environment: own group, descriptors, limits, environment, folder."""
-    leave(None if plan.shell is not None else parent)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    print_to(plan.output)
-    kept = 3
-    if plan.argv:
-        os.dup2(plan.output, 3, inheritable=True)  # the telemetry pipe: framed records, in order with the rest
-        kept = 4
-    elif plan.control is not None:
-        plan.control = fcntl.fcntl(plan.control, fcntl.F_DUPFD_CLOEXEC, CONTROL)
-    if plan.shell is not None:
-        close_from(kept)
-        enter(plan.shell)
-    else:
-        os.closerange(kept, CONTROL)
-    limit("RLIMIT_CORE", 0)
-    for name, value in plan.limits.items():
-        limit(name, value)
-    os.umask(0o022)
-    os.environ.clear()
-    os.environ.update(plan.environ)
-    time.tzset()
-    os.chdir(plan.folder)
-
-
-def leave(parent: int | None) -> None:
-    """Be a group of one's own, that ends with the parent and hears no signals for it.
-
-    In a sandbox, where there is no parent to be seen, it ends with the sandbox.
-    """
-    os.setpgid(0, 0)  # a session of its own would cost milliseconds, and none has a terminal
-    if parent is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-    signal.set_wakeup_fd(-1)
-
-
-def enter(shell: Any) -> None:
-    """Enter a sandbox, or say in the function's log why not."""
-    try:
-        shell.enter()
-    except OSError as error:
-        os.write(1, f"the sandbox cannot be entered: {error}\n".encode())
-        os._exit(1)
-
-
-def print_to(output: int) -> None:
-    """Read from nowhere, print to `output`."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for target, source in ((0, nothing), (1, output), (2, output)):
-        os.dup2(source, target, inheritable=True)
-    os.close(nothing)
-
-
-def stay_as_snapshot(control: int, initial: dict[str, str]) -> None:
+def stay_as_snapshot(plan: Any, sandbox: Any) -> None:
     """Be a snapshot: fork environments from what has been initialized. Returns in each of them, never here.
 
-    `initial` are the variables that the init code began with.
+    `plan` is what this process became before its init code ran; `sandbox` the module, if it is in a sandbox.
     """
     problem = snapshot.obstacle()
-    descriptors = snapshot.Descriptors({control})
+    initial: dict[str, str] = plan.environ
+    descriptors = snapshot.Descriptors({plan.control})
     handlers = snapshot.Handlers()
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     gc.freeze()
     ours = os.getpid()
-    parent = Parent(socket.socket(fileno=control))
+    parent = Parent(socket.socket(fileno=plan.control))
+    if sandbox is not None:
+        parent.shell = sandbox.InnerShell
+        parent.life = os.pipe()
     plan = parent.run([], problem)
     if plan is None:
         os._exit(0)
-    leave(ours)
-    parent.control.close()
-    handlers.restore()
-    print_to(plan.output)
+    child.leave(None if plan.shell is not None else ours)
+    parent.leave()
+    child.print_to(plan.output)
     os.close(plan.output)
+    if plan.shell is not None:
+        child.enter(plan.shell)
+        child.set_limits(plan.limits)
+    handlers.restore()
     if collecting:
         gc.enable()
     for name, value in plan.environ.items():
@@ -441,22 +386,6 @@ def stay_as_snapshot(control: int, initial: dict[str, str]) -> None:
     old = initial["TMPDIR"]
     descriptors.renew(old, plan.environ["TMPDIR"])
     snapshot.renew_state(old)
-
-
-def close_from(first: int) -> None:
-    """Close every descriptor from `first` on."""
-    if _libc.syscall(SYS_CLOSE_RANGE, first, ctypes.c_uint(0xFFFFFFFF), 0) != 0:
-        os.closerange(first, 4096)
-
-
-def limit(name: str, value: int) -> None:
-    number = getattr(resource, name, None)
-    if number is None:
-        return
-    _, hard = resource.getrlimit(number)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(number, (value, value))
 
 
 def prepare(packages: list[str]) -> str | None:
@@ -488,8 +417,10 @@ def enter_sandbox(wanted: dict[str, Any] | None, runtime: str) -> Any:
     return sandbox
 
 
-def main() -> tuple[Any, Plan, list[str]] | None:
-    """argv: the control socket's descriptor, the runtime's folder, a sandbox, then the packages to offer.
+def main() -> tuple[Any, Any, Any, list[str]] | None:
+    """Serve as the parent; in a child the runtime client, the module `sandbox` if there is one, the plan and the offer.
+
+    argv: the control socket's descriptor, the runtime's folder, a sandbox, then the packages to offer.
 
     The sandbox is JSON: null, or {"root": an empty folder, "hidden": folders that must not be seen}.
     """
@@ -517,18 +448,18 @@ def main() -> tuple[Any, Plan, list[str]] | None:
     gc.freeze()
     parent = os.getpid()
     serving = Parent(control)
-    serving.sandbox = sandbox
     if sandbox is not None:
+        serving.shell = sandbox.Shell
         serving.life = os.pipe()
     plan = serving.run(offered, problem)
     if plan is None:
         return None
     control.detach()
-    become(plan, parent)
+    child.become(plan, parent)
     if plan.argv:
         os.execve(plan.argv[0], plan.argv, plan.environ)  # noqa: S606 - that is what it is for
     gc.enable()
-    return bootstrap, plan, offered
+    return bootstrap, sandbox, plan, offered
 
 
 def begin() -> None:
@@ -536,8 +467,8 @@ def begin() -> None:
     found = main()
     if found is None:
         return
-    bootstrap, plan, offered = found
-    for name in ("zygote", "snapshot", "sandbox", "compiled"):  # no business of the function
+    bootstrap, sandbox, plan, offered = found
+    for name in ("zygote", "child", "snapshot", "sandbox", "compiled"):  # no business of the function
         sys.modules.pop(name, None)
     if plan.shell is None:
         sys.pycache_prefix = plan.pycache
@@ -548,6 +479,6 @@ def begin() -> None:
             compiled.read_compiled(compiled.OFFERED, sys.path[:1])
     pause = None
     if plan.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-        stay = None if plan.control is None else functools.partial(stay_as_snapshot, plan.control, plan.environ)
+        stay = None if plan.control is None else functools.partial(stay_as_snapshot, plan, sandbox)
         pause = functools.partial(snapshot.pause, stay=stay)
     bootstrap.start(plan.path, offered, pause)
