@@ -12,6 +12,7 @@ from fogbank.services.lambda_ import Lambda
 from fogbank.services.logs import Logs
 from fogbank.services.s3 import S3
 from fogbank.services.scheduler import Scheduler
+from fogbank.services.sns import Sns
 from fogbank.services.sqs import Sqs
 from fogbank.services.ssm import Ssm
 from fogbank.services.states import States
@@ -26,6 +27,7 @@ _CLASSES: tuple[type[Service], ...] = (
     Ssm,
     Sqs,
     S3,
+    Sns,
     DynamoDb,
     DynamoDbStreams,
     Events,

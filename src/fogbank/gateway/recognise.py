@@ -200,7 +200,7 @@ class Recogniser:
         form = _form(request)
         if "Action" not in form:
             return self._index.by_first_segment.get(request.path.partition("/")[2].partition("/")[0])
-        return self._index.by_version.get(form.get("Version", ""))
+        return self._index.by_version.get(form.get("Version", "")) or self._index.by_action.get(form["Action"])
 
     # Codecs
 
@@ -252,6 +252,8 @@ class _Index:
             self.by_endpoint.setdefault(card.endpoint_prefix, card)
             if Protocol.QUERY in card.protocols:
                 self.by_version[card.api_version] = card
+        self.by_action = {"ConfirmSubscription": cards["sns"], "Unsubscribe": cards["sns"]}
+        """What the links in notifications name, which say neither a version nor who visits them."""
         self.by_first_segment = {
             "2015-03-31": cards["lambda"],
             "schedules": cards["scheduler"],

@@ -233,7 +233,10 @@ def _publish(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[U
     """Quoted: "each 64KB chunk of published data is billed as 1 request"."""
     entries = request.get("PublishBatchRequestEntries") or (request,)
     total = sum(size(entry.get("Message") or "") + _message_size(entry) for entry in entries)
-    return (Use("sns.requests", request.get("TopicArn") or request.get("TargetArn") or "", pieces(total)),)
+    topic = request.get("TopicArn") or request.get("TargetArn") or ""
+    if topic.endswith(".fifo"):
+        return (Use("sns.requests.fifo", topic, 1), Use("sns.fifo-published-gb", topic, total / GIGABYTE))
+    return (Use("sns.requests", topic, pieces(total)),)
 
 
 def _stream_records(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:  # noqa: ARG001

@@ -36,6 +36,10 @@ class UnknownOperationNameError(KeyError):
     """The model has no operation of this name."""
 
 
+_BY_LINK = frozenset({("sns", "ConfirmSubscription"), ("sns", "Unsubscribe")})
+"""Operations that need no signature, which the model does not say: SNS puts links to them into its messages."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpBinding:
     """The method, URI template (`/2015-03-31/functions/{FunctionName}`) and success status."""
@@ -162,7 +166,7 @@ class ServiceModel:
             host_prefix=document.get("endpoint", {}).get("hostPrefix"),
             errors=tuple(ref["shape"] for ref in document.get("errors", ())),
             checksum=document.get("httpChecksum", {}),
-            unsigned=document.get("authtype") == "none",
+            unsigned=document.get("authtype") == "none" or (self.name, name) in _BY_LINK,
             deprecated=bool(document.get("deprecated")),
         )
 
