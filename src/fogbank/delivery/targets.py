@@ -26,7 +26,8 @@ from fogbank.storage import Tx
 
 DEAD_LETTER_POLICY = RetryPolicy(max_retries=1_000, max_age=14 * DAY)
 """A dead letter is tried until its queue would have forgotten it."""
-_QUEUE_ARNS = ("arn:aws:sqs:", "arn:aws-cn:sqs:", "arn:aws-us-gov:sqs:")
+_JOINED = tuple(f"arn:{partition}:{kind}:" for partition in ("aws", "aws-cn", "aws-us-gov") for kind in ("sqs", "sns"))
+"""How the ARNs of queues and topics begin."""
 MAX_TRANSFORMED = 256 * 1024
 """Bytes of a payload that may be a log event's `timestamp` and `message`."""
 
@@ -163,11 +164,11 @@ class TargetRoute(Route):
         self._clock = clock
 
     async def join(self, tx: Tx, message: Message) -> bool:
-        """Send to a queue at once: SendMessage does all that it does in one transaction, which joins the sender's.
+        """Send to a queue or a topic at once: what that does is one transaction, which joins the sender's.
 
         What it refuses goes the ordinary way, to be attempted again and dead-lettered by its policy.
         """
-        if not message.target.startswith(_QUEUE_ARNS):
+        if not message.target.startswith(_JOINED):
             return False
         try:
             arn, call = target_call(message, self._clock.time(), message.trace)

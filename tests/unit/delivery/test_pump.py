@@ -23,7 +23,7 @@ from fogbank.storage import SqliteStorage, Tx
 SCOPE = Scope("123456789012")
 TRACE = Trace("1-00000000-000000000000000000000000", "0000000000000000", sampled=True)
 QUEUE = SCOPE.arn("sqs", "orders")
-TOPIC = SCOPE.arn("sns", "orders")
+MACHINE = SCOPE.arn("states", "stateMachine:orders")
 DEAD = SCOPE.arn("sqs", "dead")
 
 
@@ -82,7 +82,7 @@ class World:
         await self.storage.close()
 
     async def send(self, **settings: Any) -> None:
-        message = Message(**{"target": TOPIC, "payload": b'{"n":1}', "scope": SCOPE, "trace": TRACE, **settings})
+        message = Message(**{"target": MACHINE, "payload": b'{"n":1}', "scope": SCOPE, "trace": TRACE, **settings})
 
         async def body(tx: Tx) -> None:
             await self.delivery.enqueue(tx, message)
@@ -181,7 +181,7 @@ async def test_a_message_past_its_age_is_given_up(world: World) -> None:
     world.cloud.failures = [ThrottledError("slow")] * 12
     await world.send(dead_letter=DEAD, policy=RetryPolicy(max_age=60, first=10, ceiling=10))
     await world.clock.advance(59)
-    assert 6 <= [call[1] for call in world.cloud.calls].count("Publish") <= 11
+    assert 6 <= [call[1] for call in world.cloud.calls].count("StartExecution") <= 11
     world.cloud.failures = []
     await world.clock.advance(600)
     assert world.cloud.calls[-1][2]["QueueUrl"].endswith("/dead")

@@ -75,12 +75,12 @@ SDK: Mapping[str, Names] = {
 
 _JOINABLE = frozenset(
     {
-        *("sqs:sendMessage", "events:putEvents", "states:startExecution"),
+        *("sqs:sendMessage", "sns:publish", "events:putEvents", "states:startExecution"),
         *("dynamodb:putItem", "dynamodb:updateItem", "dynamodb:deleteItem"),
         *("aws-sdk:sqs:sendMessage", "aws-sdk:sqs:sendMessageBatch", "aws-sdk:sqs:deleteMessage"),
         *("aws-sdk:dynamodb:putItem", "aws-sdk:dynamodb:updateItem", "aws-sdk:dynamodb:deleteItem"),
         *("aws-sdk:dynamodb:transactWriteItems", "aws-sdk:dynamodb:batchWriteItem"),
-        *("aws-sdk:eventbridge:putEvents", "aws-sdk:sfn:startExecution"),
+        *("aws-sdk:eventbridge:putEvents", "aws-sdk:sfn:startExecution", "aws-sdk:sns:publish"),
     }
 )
 
