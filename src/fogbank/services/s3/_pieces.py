@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -102,6 +102,19 @@ class Pieces:
                 file.close()
                 path.unlink(missing_ok=True)
         return Taken(Piece(name, hashers.size), hashers.digest, None)
+
+    async def clone(self, piece: Piece, small: Mapping[str, bytes], digest: Digest) -> Taken:
+        """The same bytes under a name of their own: a second name for a file, or a copy of a small body."""
+        name = self._name()
+        if piece.name in small:
+            return Taken(Piece(name, piece.size), digest, small[piece.name])
+        if self.fresh is not None:
+            self.fresh.add(name)
+        try:
+            await asyncio.to_thread(_link, self.path(piece.name), self.path(name))
+        except FileNotFoundError:
+            raise PieceLostError(piece.name) from None
+        return Taken(Piece(name, piece.size), digest, None)
 
     async def discard(self, taken: Taken) -> None:
         """Drop what was taken in and is not to be kept."""
@@ -274,6 +287,18 @@ def _finish(file: BinaryIO, path: Path) -> None:
     with file:
         file.flush()
         os.fsync(file.fileno())
+    _sync_folders(path)
+
+
+def _link(source: Path, path: Path) -> None:
+    """Give a file that is on the disk a second name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.link(source, path)
+    _sync_folders(path)
+
+
+def _sync_folders(path: Path) -> None:
+    """Have the name of a file on the disk."""
     for folder in (path.parent, path.parent.parent):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -92,7 +92,7 @@ class Writer:
     ) -> ObjectVersion:
         """Put a version on top of the others, in place of the null version where that is the rule."""
         if bucket.versioning is Versioning.ENABLED:
-            draft = replace(draft, version=self._version_id())
+            draft = replace(draft, version=self.token(VERSION_LENGTH))
             replaced = None
         elif current is not None and current.version == NULL:
             replaced = current
@@ -114,8 +114,9 @@ class Writer:
         if bucket.notifies:
             await self._notifier.tell(tx, call, bucket, version, f"ObjectRemoved:{event}")
 
-    def _version_id(self) -> str:
-        return "".join(_DIGITS[byte & 63] for byte in self._ids.bytes(VERSION_LENGTH))
+    def token(self, length: int) -> str:
+        """Letters, digits, dots and underscores, as the ids of versions and uploads are made of."""
+        return "".join(_DIGITS[byte & 63] for byte in self._ids.bytes(length))
 
 
 def version_shown(bucket: Bucket, version: str) -> str | None:

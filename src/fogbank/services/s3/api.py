@@ -6,12 +6,22 @@ from fogbank.services.kit import Kit
 from fogbank.services.s3._api.buckets import BucketOperations
 from fogbank.services.s3._api.listings import ListingOperations
 from fogbank.services.s3._api.multipart import MultipartOperations
+from fogbank.services.s3._api.notifications import NotificationOperations
 from fogbank.services.s3._api.objects import ObjectOperations
 from fogbank.services.s3._api.settings import SettingOperations
+from fogbank.services.s3._api.tagging import TaggingOperations
 from fogbank.services.s3.worker import Sweeper
 
 
-class S3(SettingOperations, MultipartOperations, BucketOperations, ObjectOperations, ListingOperations):
+class S3(
+    SettingOperations,
+    NotificationOperations,
+    MultipartOperations,
+    TaggingOperations,
+    BucketOperations,
+    ObjectOperations,
+    ListingOperations,
+):
     """Amazon Simple Storage Service."""
 
     def __init__(self, kit: Kit) -> None:

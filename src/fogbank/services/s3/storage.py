@@ -75,7 +75,6 @@ LIST_OLDER_VERSIONS = (
 GET_PIECE = "SELECT data FROM s3_pieces WHERE name = $1"
 HAS_PIECE = "SELECT 1 FROM s3_pieces WHERE name = $1"
 INSERT_PIECE = "INSERT INTO s3_pieces (name, data) VALUES ($1, $2)"
-COPY_PIECE = "INSERT INTO s3_pieces (name, data) SELECT $1, data FROM s3_pieces WHERE name = $2"
 DELETE_PIECE = "DELETE FROM s3_pieces WHERE name = $1"
 
 _UPLOAD = "id, bucket, key, initiated, details"
@@ -299,11 +298,6 @@ async def has_piece(tx: Tx, name: str) -> bool:
 async def insert_piece(tx: Tx, name: str, data: bytes | None) -> None:
     """Add a piece; `data` where it is small."""
     await tx.execute(INSERT_PIECE, name, data)
-
-
-async def copy_piece(tx: Tx, source: str, name: str) -> bool:
-    """Copy a piece's row under a new name; whether it was there."""
-    return await tx.execute(COPY_PIECE, name, source) > 0
 
 
 async def delete_pieces(tx: Tx, names: Sequence[str]) -> None:
