@@ -139,25 +139,25 @@ def read_tagging_header(text: str | None) -> dict[str, str]:
     return check_tags(pairs, MAX_OBJECT_TAGS)
 
 
-def read_tag_set(tags: Sequence[Mapping[str, str]], limit: int) -> dict[str, str]:
+def read_tag_set(tags: Sequence[Mapping[str, str]], limit: int, *, by_service: bool = False) -> dict[str, str]:
     """The tags of a `Tagging` document."""
     names = [tag["Key"] for tag in tags]
     if len(set(names)) < len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise InvalidTagError("Cannot provide multiple Tags with the same key", TagKey=twice)
-    return check_tags([(tag["Key"], tag["Value"]) for tag in tags], limit)
+    return check_tags([(tag["Key"], tag["Value"]) for tag in tags], limit, by_service=by_service)
 
 
-def check_tags(pairs: Iterable[tuple[str, str]], limit: int) -> dict[str, str]:
-    """The tags, if they keep to the rules of tags."""
+def check_tags(pairs: Iterable[tuple[str, str]], limit: int, *, by_service: bool = False) -> dict[str, str]:
+    """The tags, if they keep to the rules of tags; AWS's own can be set by its services only, beyond the limit."""
     tags = dict(pairs)
-    if len(tags) > limit:
+    if len([key for key in tags if not key.startswith("aws:")]) > limit:
         if limit == MAX_OBJECT_TAGS:
             raise BadRequestError(f"Object tags cannot be greater than {limit}")
         raise BadRequestError(f"Bucket tag count cannot be greater than {limit}")
     for key, value in tags.items():
-        if key.lower().startswith("aws:"):
+        if key.lower().startswith("aws:") and not by_service:
             raise InvalidTagError("System tags cannot be added/updated by requester", TagKey=key)
         if not 1 <= len(key) <= 128 or not _TAG.fullmatch(key):
             raise InvalidTagError("The TagKey you have provided is invalid", TagKey=key)

@@ -73,7 +73,7 @@ class BucketOperations(S3Base):
         check_bucket_name(name)
         where = Scope(call.scope.account, _region(call.scope.region, settings.get("LocationConstraint")))
         ownership = request.get("ObjectOwnership", _OWNERSHIP)
-        tags = self.read_bucket_tags(settings.get("Tags", ()))
+        tags = self.read_bucket_tags(call, settings.get("Tags", ()))
 
         async def body(tx: Tx) -> None:
             found = await rows.bucket(tx, name)
@@ -94,7 +94,7 @@ class BucketOperations(S3Base):
         location = f"/{name}" if where.region == _HOME else f"http://{name}.s3.amazonaws.com/"
         return {"Location": location, "BucketArn": bucket_arn(name, where.region)}
 
-    def read_bucket_tags(self, tags: Any) -> list[dict[str, str]]:
+    def read_bucket_tags(self, call: Call, tags: Any) -> list[dict[str, str]]:
         """Tags as they are stored; `_api/settings.py` says what they may be."""
         raise NotImplementedError
 

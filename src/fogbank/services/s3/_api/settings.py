@@ -43,9 +43,9 @@ _MISSING = {
 class SettingOperations(S3Base):
     """The operations on what a bucket is configured with."""
 
-    def read_bucket_tags(self, tags: Any) -> list[dict[str, str]]:
+    def read_bucket_tags(self, call: Call, tags: Any) -> list[dict[str, str]]:
         """A bucket's tags, if they keep to the rules."""
-        found = read_tag_set(tags, MAX_BUCKET_TAGS)
+        found = read_tag_set(tags, MAX_BUCKET_TAGS, by_service=bool(call.principal.service))
         return [{"Key": key, "Value": value} for key, value in found.items()]
 
     # Tags
@@ -53,7 +53,7 @@ class SettingOperations(S3Base):
     async def put_bucket_tagging(self, call: Call, request: Mapping[str, Any]) -> Reply:
         """Replace a bucket's tags."""
         return await self._put_setting(
-            call, request, "tagging", {"TagSet": self.read_bucket_tags(request["Tagging"]["TagSet"])}
+            call, request, "tagging", {"TagSet": self.read_bucket_tags(call, request["Tagging"]["TagSet"])}
         )
 
     async def get_bucket_tagging(self, call: Call, request: Mapping[str, Any]) -> Reply:
