@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fogbank.services.kit import Kit
 from fogbank.services.states import storage as rows
 from fogbank.services.states._integrations import text_of
-from fogbank.services.states._language._map_runs import child_arn
+from fogbank.services.states._language._exports import child_arn
 from fogbank.services.states._language._threads import Task
 from fogbank.services.states.errors import NotRedrivableError
 from fogbank.services.states.model import Record

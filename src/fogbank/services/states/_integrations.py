@@ -51,6 +51,7 @@ OPTIMIZED: Mapping[str, Names] = {
     "sns": Names("sns", "SNS", "AmazonSNS", "AmazonSNSException"),
     "events": Names("events", "EventBridge", "AmazonEventBridge", "AmazonEventBridgeException"),
     "dynamodb": Names("dynamodb", "DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
+    "s3": Names("s3", "S3", "Amazon S3", "AmazonS3Exception"),
     "states": Names("stepfunctions", "StepFunctions", "AWSStepFunctions", "AWSStepFunctionsException"),
 }
 SDK: Mapping[str, Names] = {

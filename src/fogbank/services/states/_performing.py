@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fogbank.core.errors import ApiError
 from fogbank.services.kit import Kit
+from fogbank.services.states._buckets import Buckets
 from fogbank.services.states._http_tasks import HttpCaller
 from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, Caller, TaskError, text_of
+from fogbank.services.states._language._datasets import DatasetError
 from fogbank.services.states._language._threads import Task, TaskKind
 from fogbank.services.states._language.interpreter import Input
 from fogbank.services.states._recording import context_of
@@ -65,6 +68,35 @@ class Performer:
             event = self.failure(task, error)
         run.performing.pop(task.id, None)
         self._runner.feed(run, event)
+
+    def _buckets(self, run: Run, task: Task) -> Buckets:
+        caller = self.caller(run, task)
+        return Buckets(caller.cloud, caller.ids, caller.scope, caller.trace)
+
+    async def read(self, run: Run, task: Task) -> None:
+        """Read the items of a distributed Map, and hand them in."""
+        reader = run.execution.tasks[task.id][0].state.reader
+        assert reader is not None, "its items are in objects"
+        items, cause = None, ""
+        try:
+            items = await self._buckets(run, task).read(reader, task.parameters["given"], task.parameters["most"])
+        except DatasetError as error:
+            cause = str(error)
+        run.performing.pop(task.id, None)
+        self._runner.feed(run, ("read", self._kit.clock.millis(), task.id, items, cause))
+
+    async def write(self, run: Run, task: Task) -> None:
+        """Write the results of a distributed Map: the same objects again, if that is done again after a kill."""
+        buckets = self._buckets(run, task)
+        files = run.execution.files(task.id)
+        cause = None
+        try:
+            while (file := await asyncio.to_thread(next, files, None)) is not None:
+                await buckets.put(task.parameters["Bucket"], *file)
+        except DatasetError as error:
+            cause = str(error)
+        run.performing.pop(task.id, None)
+        self._runner.feed(run, ("wrote", self._kit.clock.millis(), task.id, cause))
 
     async def _outcome(self, run: Run, task: Task) -> tuple[str, str]:
         if task.resource.partition(".")[2].startswith("sync"):

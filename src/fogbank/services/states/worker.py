@@ -28,7 +28,8 @@ from fogbank.services.states._alarms import Activities, Alarms
 from fogbank.services.states._children import Children
 from fogbank.services.states._evaluator import Evaluator
 from fogbank.services.states._integrations import TaskError, is_joinable, text_of
-from fogbank.services.states._language._map_runs import child_arn, processor
+from fogbank.services.states._language._exports import child_arn
+from fogbank.services.states._language._map_runs import processor
 from fogbank.services.states._language._threads import (
     Alarm,
     Command,
@@ -492,6 +493,10 @@ class Runner(Actor):
             express = run.execution.map_runs[task.resource].express
             run.children[task.id] = child_arn(task.resource, task.child[0], express=express)
             self.spawn(self._children.see_to(run, task, express=express))
+        elif task.kind is TaskKind.READER:
+            run.performing[task.id] = self.spawn(self._performer.read(run, task))
+        elif task.kind is TaskKind.WRITER:
+            run.performing[task.id] = self.spawn(self._performer.write(run, task))
         elif task.kind is TaskKind.ACTIVITY:
             if not task.started:
                 self._activities.offer(task.resource, (run.record.arn, task.id))

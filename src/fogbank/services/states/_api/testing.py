@@ -89,8 +89,7 @@ class TrialOperations(Frame):
 
 
 def _reads_json(state: State) -> bool:
-    config = state.reader.get("ReaderConfig", {}) if isinstance(state.reader, dict) else {}
-    return bool(config.get("InputType", "JSON") == "JSON")
+    return state.reader is not None and state.reader.config.get("InputType", "JSON") == "JSON"
 
 
 def _json(text: str, name: str) -> Json:

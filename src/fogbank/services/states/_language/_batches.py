@@ -1,8 +1,8 @@
-"""Batches of items: what ItemBatcher and ResultWriter ask for, compiled, and the batches themselves."""
+"""What ItemReader, ItemBatcher and ResultWriter ask for, compiled, and the batches of items themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,29 @@ class Batcher:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """ItemReader: which objects are read, and how; `most` is how many items, 0 for all."""
+
+    lists: bool
+    """Whether it lists objects (`s3:listObjectsV2`) instead of getting one."""
+    config: Mapping[str, Json]
+    given: Template | Query | None
+    most: int | Path | Query = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Writer:
-    """ResultWriter: how results are transformed, and why they cannot be written where they are to go."""
+    """ResultWriter: how results are transformed and written, and the bucket that they go to, if they do."""
 
     transformation: str
-    bucket: str = ""
+    lines: bool = False
+    """Whether files are JSON Lines."""
+    given: Template | Query | None = None
+
+    @property
+    def extension(self) -> str:
+        """What the names of files end with."""
+        return "jsonl" if self.lines else "json"
 
 
 @dataclass(frozen=True, slots=True)

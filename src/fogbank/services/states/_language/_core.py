@@ -19,7 +19,6 @@ from fogbank.services.states._language._threads import (
     Join,
     Sink,
     Task,
-    TaskKind,
     Thread,
     Waiting,
 )
@@ -301,7 +300,7 @@ class Core:
         details = {name: value for name, value in (("error", error), ("cause", cause)) if value is not None}
         self.emit(self.main, event, details)
         self.status, self.error, self.cause = status, error, cause
-        owners = [thread for thread, task in self.tasks.values() if task.kind is TaskKind.CHILD]
+        owners = [thread for thread, _ in self.tasks.values()]
         owners += [halted.thread for halted in self.halted.values()]
         for join in {id(owner.join): owner.join for owner in owners}.values():
             if join is not None and join.run is not None:

@@ -10,16 +10,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from fogbank.services.states._language._batches import MAX_BYTES, Batcher, Writer
+from fogbank.services.states._language._batches import MAX_BYTES, Batcher, Reader, Writer
 from fogbank.services.states._language._checks import Checks
+from fogbank.services.states._language._datasets import DELIMITERS, MAX_ITEMS, InputType
 from fogbank.services.states._language.definition import State
 from fogbank.services.states._language.jsonata import expression_text
 
 Json = Any
 _READER = re.compile(r"arn:aws[\w-]*:states:::s3:(getObject|listObjectsV2)")
 _WRITER = re.compile(r"arn:aws[\w-]*:states:::s3:putObject")
-_MAX_ITEMS = 100_000_000
-_INPUTS = ("CSV", "JSON", "JSONL", "MANIFEST", "PARQUET")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "InputType": tuple(InputType),
+    "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
+    "CSVDelimiter": tuple(DELIMITERS),
+    "Transformation": ("NONE", "LOAD_AND_FLATTEN"),
+    "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
+}
+_OF_CSV = ("CSVHeaderLocation", "CSVHeaders", "CSVDelimiter")
+_CONFIG = (*_CHOICES, "CSVHeaders", "ItemsPointer", "MaxItems", "MaxItemsPath")
 _TRANSFORMATIONS = ("NONE", "COMPACT", "FLATTEN")
 
 
@@ -58,20 +66,62 @@ class DistributedFields(Checks):
             self.wrong("Value is not a valid resource ARN", f"{at}/Resource")
         if given in document:
             make = self.query if state.jsonata else self.template
-            make(document, given, at)
+            read = make(document, given, at)
+        else:
+            self.wrong(f"The field '{given}' is required but was missing", at)
+            read = None
         config = document.get("ReaderConfig", {})
         place = f"{at}/ReaderConfig"
         if not isinstance(config, dict):
             self.wrong("Expected value of type Object", place)
             return
-        if "InputType" in config and config["InputType"] not in _INPUTS:
-            self.wrong(f"Value is not one of [{', '.join(_INPUTS)}]", f"{place}/InputType")
+        lists = isinstance(resource, str) and resource.endswith(":listObjectsV2")
+        self._reader_config(config, place, lists=lists)
+        most: Any = 0
         self.exclusive(config, place, "MaxItems", "MaxItemsPath")
         if "MaxItemsPath" in config:
-            self.path(config["MaxItemsPath"], f"{place}/MaxItemsPath")
-        elif "MaxItems" in config and not (state.jsonata and expression_text(config["MaxItems"]) is not None):
-            self.integer(config, "MaxItems", place, most=_MAX_ITEMS)
-        state.reader = document
+            most = self.path(config["MaxItemsPath"], f"{place}/MaxItemsPath")
+        elif "MaxItems" in config and state.jsonata and expression_text(config["MaxItems"]) is not None:
+            most = self.query(config, "MaxItems", place, "integer", label="ItemReader/ReaderConfig/MaxItems")
+        elif "MaxItems" in config:
+            most = self.integer(config, "MaxItems", place, most=MAX_ITEMS)
+        state.reader = Reader(lists, config, read, most or 0)
+
+    def _reader_config(self, config: Mapping[str, Json], place: str, *, lists: bool) -> None:
+        """What a ReaderConfig says of the objects."""
+        self.only(config, place, *_CONFIG)
+        for name, choices in _CHOICES.items():
+            if name in config and config[name] not in choices:
+                self.wrong(f"Value is not one of [{', '.join(choices)}]", f"{place}/{name}")
+        flattens = config.get("Transformation", "NONE") != "NONE"
+        if "Transformation" in config and not lists:
+            self.wrong("The field 'Transformation' is only supported with 's3:listObjectsV2'", place)
+        kind = config.get("InputType", "CSV" if config.get("ManifestType") == "S3_INVENTORY" else None)
+        if kind is None and flattens:
+            self.wrong("The field 'InputType' is required but was missing", place)
+        if kind == "CSV" and "ManifestType" not in config:
+            self._csv(config, place)
+        elif any(name in config for name in _OF_CSV) and "ManifestType" not in config:
+            self.wrong("CSV fields are only supported when InputType is CSV", place)
+        pointer = config.get("ItemsPointer")
+        if "ItemsPointer" not in config:
+            return
+        if kind != "JSON":
+            self.wrong("The field 'ItemsPointer' is only supported when InputType is JSON", place)
+        elif not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
+            self.wrong("Value is not a valid JSON pointer", f"{place}/ItemsPointer")
+
+    def _csv(self, config: Mapping[str, Json], place: str) -> None:
+        location = config.get("CSVHeaderLocation")
+        if location is None:
+            self.wrong("The field 'CSVHeaderLocation' is required but was missing", place)
+        headers = config.get("CSVHeaders")
+        if location == "GIVEN" and headers is None:
+            self.wrong("The field 'CSVHeaders' is required but was missing", place)
+        elif location == "FIRST_ROW" and headers is not None:
+            self.wrong("The field 'CSVHeaders' is only supported when CSVHeaderLocation is GIVEN", place)
+        elif headers is not None and not (isinstance(headers, list) and all(isinstance(h, str) for h in headers)):
+            self.wrong("Expected value of type Array of Strings", f"{place}/CSVHeaders")
 
     def batcher(self, state: State, document: Mapping[str, Json], at: str) -> None:
         """ItemBatcher: how items are grouped."""
@@ -116,12 +166,14 @@ class DistributedFields(Checks):
             self.wrong(f"Value is not one of [{', '.join(_TRANSFORMATIONS)}]", f"{place}/Transformation")
         if config.get("OutputType", "JSON") not in ("JSON", "JSONL"):
             self.wrong("Value is not one of [JSON, JSONL]", f"{place}/OutputType")
-        bucket = ""
-        if "Resource" in document:
-            if not isinstance(document["Resource"], str) or not _WRITER.fullmatch(document["Resource"]):
-                self.wrong("Value is not a valid resource ARN", f"{at}/Resource")
-            bucket = "Fogbank does not have S3 yet, which ResultWriter writes to"
+        if "Resource" in document and (
+            not isinstance(document["Resource"], str) or not _WRITER.fullmatch(document["Resource"])
+        ):
+            self.wrong("Value is not a valid resource ARN", f"{at}/Resource")
+        target = None
         if given in document:
             make = self.query if state.jsonata else self.template
-            make(document, given, at)
-        state.writer = Writer(transformation, bucket)
+            target = make(document, given, at)
+        if ("Resource" in document) is not (given in document):
+            self.wrong(f"Must specify both 'Resource' and '{given}'", at)
+        state.writer = Writer(transformation, config.get("OutputType") == "JSONL", target)

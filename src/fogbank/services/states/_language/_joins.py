@@ -17,8 +17,7 @@ from fogbank.services.states._language._data import (
 from fogbank.services.states._language._map_runs import MapRunSteps
 from fogbank.services.states._language._threads import Drop, Join, Thread
 from fogbank.services.states._language.definition import Kind, Program, State
-from fogbank.services.states._language.failures import ITEM_READER, Failure, PathError, QueryFailure
-from fogbank.services.states._language.paths import parse_path
+from fogbank.services.states._language.failures import Failure, PathError, QueryFailure
 from fogbank.services.states._language.templates import text_of
 
 Json = Any
@@ -47,7 +46,7 @@ class JoinSteps(MapRunSteps):
         limit = self._concurrency(thread, data)
         tolerated = self._tolerance(thread, data)
         if state.reader is not None:
-            self._refuse_reader(thread, data)
+            self.start_reading(thread, data, limit, tolerated)
             return
         try:
             items = item_list(thread, data)
@@ -66,21 +65,6 @@ class JoinSteps(MapRunSteps):
             self._map_ended(join)
             return
         self.guarded(thread, lambda: self.start_iterations(join))
-
-    def _refuse_reader(self, thread: Thread, data: Json) -> None:
-        """Items of objects need a bucket: the state fails by name where Fogbank has none."""
-        config = (thread.state.reader or {}).get("ReaderConfig", {})
-        if "MaxItemsPath" in config:
-            self._max_items(thread, config["MaxItemsPath"], data)
-        self.fail_run(thread, Failure(ITEM_READER, "Fogbank does not have S3 yet, which ItemReader reads from"))
-
-    def _max_items(self, thread: Thread, text: str, data: Json) -> None:
-        from_path = parse_path(text)
-        found = find(from_path, thread, data)
-        if not isinstance(found, int) or isinstance(found, bool):
-            raise PathError(
-                f'The MaxItemsPath field refers to value "{text_of(found)}" which is not a valid integer: {text}'
-            )
 
     def _concurrency(self, thread: Thread, data: Json) -> int:
         state = thread.state

@@ -10,16 +10,26 @@ input-output-resultwriter.html, tolerated-failure-threshold.html, redrive-map-ru
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from fogbank.services.states._language._batches import Batch, batches
 from fogbank.services.states._language._core import STEP_ERRORS, Core
 from fogbank.services.states._language._data import outcome, whole_number
-from fogbank.services.states._language._threads import Drop, Join, Perform, Task, TaskKind, Thread, iso
+from fogbank.services.states._language._datasets import MAX_ITEMS
+from fogbank.services.states._language._exports import files_of, place_of, results_of
+from fogbank.services.states._language._threads import Drop, Join, Perform, Task, TaskKind, Thread
 from fogbank.services.states._language.definition import Kind, Program, State
-from fogbank.services.states._language.failures import RESULT_WRITER, TOLERANCE, Failure, PathError, RuntimeFailure
-from fogbank.services.states._language.templates import text_of
+from fogbank.services.states._language.failures import (
+    ITEM_READER,
+    RESULT_WRITER,
+    TOLERANCE,
+    Failure,
+    PathError,
+    RuntimeFailure,
+)
+from fogbank.services.states._language.paths import Path
 
 Json = Any
 MAX_CHILDREN = 1_000
@@ -131,13 +141,68 @@ class MapRunSteps(Core):
         self.emit(thread, "MapRunStarted", {"mapRunArn": arn})
         return run
 
-    def fail_run(self, thread: Thread, failure: Failure) -> None:
-        """A map run that cannot begin, because its items cannot be read."""
+    # -- items of objects
+
+    def start_reading(self, thread: Thread, data: Json, limit: int, tolerated: tuple[float, float]) -> None:
+        """Start a map run whose items are in objects."""
         self.emit(thread, "MapStateStarted", {"length": 0})
-        run = self._open_run(thread, 0, (0, 0))
+        self.guarded(thread, lambda: self._ask_for_items(thread, data, limit, tolerated))
+
+    def _ask_for_items(self, thread: Thread, data: Json, limit: int, tolerated: tuple[float, float]) -> None:
+        reader = thread.state.reader
+        assert reader is not None, "it reads"
+        states = {"input": thread.data}
+        given = {} if reader.given is None else reader.given(thread, states if thread.state.jsonata else data)
+        most = reader.most
+        if not isinstance(most, int):
+            most = whole_number(thread, most, "MaxItemsPath", data) if isinstance(most, Path) else most(thread, states)
+        join = Join(thread, thread.cursor, [], [], limit, last=thread.cursor, selected=data)
+        join.run = self._open_run(thread, limit, tolerated)
+        thread.join = join
+        if most < 0:
+            self._not_read(join, "field MaxItems must be positive")
+            return
+        join.unread = {"given": given, "most": min(most or MAX_ITEMS, MAX_ITEMS)}
+        self._read(join)
+
+    def _read(self, join: Join) -> None:
+        self._outside(join, TaskKind.READER, join.unread)
+
+    def _outside(self, join: Join, kind: TaskKind, parameters: Json) -> None:
+        """Have something done outside that the owner of a map run waits for."""
+        assert join.run is not None, "it is distributed"
+        owner = join.owner
+        task = Task(self.next_id(), kind, join.run.arn, parameters, None, owner.state.name)
+        self.tasks[task.id] = (owner, task)
+        owner.waiting = task.id
+        self.commands.append(Perform(task))
+
+    def _came_back(self, number: int) -> Join | None:
+        entry = self.tasks.pop(number, None)
+        if entry is None:
+            return None
+        entry[0].waiting = None
+        return entry[0].join
+
+    def items_read(self, number: int, items: list[Json] | None, cause: str) -> None:
+        """The items of objects are there, or why they are not."""
+        join = self._came_back(number)
+        if join is None:
+            return
+        if items is None:
+            self._not_read(join, cause)
+            return
+        join.items, join.unread = items, None
+        self.guarded(join.owner, lambda: self._batch(join.owner, join))
+
+    def _not_read(self, join: Join, cause: str) -> None:
+        owner, run = join.owner, join.run
+        assert run is not None, "it is distributed"
+        owner.join = None
         self._close_run(run, "FAILED")
-        self.emit(thread, "MapRunFailed", {"error": failure.error, "cause": failure.cause})
-        self.fail(thread, failure)
+        failure = Failure(ITEM_READER, cause)
+        self.emit(owner, "MapRunFailed", {"error": failure.error, "cause": failure.cause})
+        self.fail(owner, failure)
 
     def _close_run(self, run: MapRun, status: str) -> None:
         run.status, run.stopped, run.under_way = status, self.now, (0, 0)
@@ -255,29 +320,84 @@ class MapRunSteps(Core):
         run.tolerated_count = run.tolerated_count if count is None else count
         run.tolerated_percentage = run.tolerated_percentage if percentage is None else percentage
         self.changed_runs[arn] = run
+        if join.owner.waiting is not None:  # for its items, or for its results to be written
+            return
         if run.tolerates():
             self.guarded(join.owner, lambda: self.start_children(join))
         else:
             self._run_failed(join, Failure(TOLERANCE, EXCEEDED))
 
     def _run_ended(self, join: Join) -> None:
+        if self._writes(join):
+            self.guarded(join.owner, lambda: self._write(join))
+        else:
+            self._succeeded(join, lambda: results_of(join))
+
+    def _succeeded(self, join: Join, result: Callable[[], Json]) -> None:
         owner, run = join.owner, join.run
         assert run is not None, "it is distributed"
-        if owner.state.writer is not None and owner.state.writer.bucket:
-            self._run_failed(join, Failure(RESULT_WRITER, owner.state.writer.bucket))
-            return
         owner.join = None
         self._close_run(run, "SUCCEEDED")
         self.emit(owner, "MapRunSucceeded", None)
         owner.sink.add("MapStateSucceeded", owner.cursor, self.now, None)
-        self.guarded(owner, lambda: self.leave(owner, *outcome(owner, self._results(join)), owner.state.next))
+        self.guarded(owner, lambda: self.leave(owner, *outcome(owner, result()), owner.state.next))
 
     def _run_failed(self, join: Join, failure: Failure) -> None:
-        owner = join.owner
         self.abort_run(join, "FAILED")
+        if self._writes(join) and join.failure is None:
+            join.failure = failure
+            self.guarded(join.owner, lambda: self._write(join))
+        else:
+            self._has_failed(join, failure)
+
+    def _has_failed(self, join: Join, failure: Failure) -> None:
+        owner, run = join.owner, join.run
+        assert run is not None, "it is distributed"
+        self._close_run(run, "FAILED")
+        join.failure = None
         owner.join, owner.broken = None, join
         self.emit(owner, "MapRunFailed", {"error": failure.error, "cause": failure.cause})
         self.fail(owner, failure)
+
+    # -- results in a bucket
+
+    @staticmethod
+    def _writes(join: Join) -> bool:
+        writer = join.owner.state.writer
+        return writer is not None and writer.given is not None
+
+    def _write(self, join: Join) -> None:
+        """Have the results written; a map run that fails writes what it has."""
+        owner = join.owner
+        writer = owner.state.writer
+        assert writer is not None, "it writes"
+        assert writer.given is not None, "it writes into a bucket"
+        target = writer.given(owner, {"input": owner.data} if owner.state.jsonata else join.selected)
+        if not isinstance(target, dict) or not isinstance(target.get("Bucket"), str):
+            self._has_failed(join, Failure(RESULT_WRITER, "The ResultWriter must name a Bucket"))
+            return
+        self._outside(join, TaskKind.WRITER, target)
+
+    def files(self, number: int) -> Iterator[tuple[str, bytes]]:
+        """The keys and contents of what a task is to write; the last one's key is the manifest's."""
+        owner, task = self.tasks[number]
+        assert owner.join is not None, "its run is not over"
+        return files_of(owner.join, task.parameters)
+
+    def results_written(self, number: int, cause: str | None) -> None:
+        """The results are in the bucket, or why they are not."""
+        target = self.tasks[number][1].parameters if number in self.tasks else {}
+        join = self._came_back(number)
+        if join is None or join.run is None:
+            return
+        if cause is not None:
+            self._has_failed(join, Failure(RESULT_WRITER, cause))
+        elif join.failure is not None:
+            self._has_failed(join, join.failure)
+        else:
+            key = f"{place_of(join.run, target)}/manifest.json"
+            details = {"Bucket": target["Bucket"], "Key": key}
+            self._succeeded(join, lambda: {"MapRunArn": join.run and join.run.arn, "ResultWriterDetails": details})
 
     def abort_run(self, join: Join, status: str) -> None:
         """End a map run where it is: what is under way is aborted."""
@@ -292,41 +412,6 @@ class MapRunSteps(Core):
         join.under_way.clear()
         self._close_run(run, status)
 
-    # -- results
-
-    def _results(self, join: Join) -> list[Json]:
-        """What the Map gives: the outputs, as its ResultWriter's Transformation wants them."""
-        writer = join.owner.state.writer
-        how = "COMPACT" if writer is None else writer.transformation
-        if how == "NONE":
-            return [self._told(join, index, found) for index, found in enumerate(join.results)]
-        outputs = [_output(found) for found in join.results]
-        if how != "FLATTEN":
-            return outputs
-        return [item for output in outputs for item in (output if isinstance(output, list) else [output])]
-
-    def _told(self, join: Join, index: int, found: dict[str, Any]) -> Json:
-        assert join.run is not None, "it is distributed"
-        name, status = join.names[index], found["status"]
-        machine, label = join.run.arn.rpartition(":")[0].replace(":mapRun:", ":stateMachine:"), join.run.arn
-        told: dict[str, Json] = {
-            "ExecutionArn": child_arn(label, name, express=join.run.express),
-            "Input": text_of(found["data"]),
-            "InputDetails": {"Included": True},
-            "Name": name,
-            "RedriveCount": found.get("redrives", 0),
-            "RedriveStatus": "NOT_REDRIVABLE" if status == "SUCCEEDED" else "REDRIVABLE_BY_MAP_RUN",
-            "StartDate": iso(found["started"]),
-            "StateMachineArn": machine,
-            "Status": status,
-            "StopDate": iso(found["stopped"]),
-        }
-        if status == "SUCCEEDED":
-            told |= {"Output": found["output"], "OutputDetails": {"Included": True}}
-            told["RedriveStatusReason"] = "Execution is SUCCEEDED and cannot be redriven"
-        told |= {name.title(): found[name] for name in ("error", "cause") if found.get(name) is not None}
-        return dict(sorted(told.items()))
-
     # -- redrive
 
     def redrive_run(self, join: Join) -> None:
@@ -335,7 +420,7 @@ class MapRunSteps(Core):
         assert run is not None, "it is distributed"
         if run.redrives >= MAX_REDRIVES:
             raise RuntimeFailure(f"The Map Run was redriven {MAX_REDRIVES} times, which is the most there may be")
-        owner.join, owner.broken = join, None
+        owner.join, owner.broken, join.failure = join, None, None
         run.redrives += 1
         run.redriven, run.status, run.stopped = self.now, "RUNNING", None
         self.changed_runs[run.arn] = run
@@ -345,24 +430,11 @@ class MapRunSteps(Core):
         join.again = sorted(join.unsuccessful, reverse=True)
         join.unsuccessful = {}
         self.emit(owner, "MapRunRedriven", {"mapRunArn": run.arn, "redriveCount": run.redrives})
-        if not join.batched:
+        if join.unread is not None:
+            self._read(join)
+        elif not join.batched:
             self.guarded(owner, lambda: self._batch(owner, join))
         elif not join.again and join.started == len(join.batches):
             self._run_ended(join)
         else:
             self.guarded(owner, lambda: self.start_children(join))
-
-
-def _output(found: dict[str, Any]) -> Json:
-    if found["status"] == "SUCCEEDED":
-        return found["value"]
-    shown = (("Error", found.get("error")), ("Cause", found.get("cause")))
-    return {name: value for name, value in shown if value is not None}
-
-
-def child_arn(run: str, name: str, *, express: bool) -> str:
-    """The ARN of a child execution of a map run."""
-    base, _, number = run.rpartition(":")
-    if express:
-        return f"{base.replace(':mapRun:', ':express:')}:{number}:{name}"
-    return f"{base.replace(':mapRun:', ':execution:')}:{name}"

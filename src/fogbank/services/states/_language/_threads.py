@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from fogbank.services.states._language.definition import Program, State
+from fogbank.services.states._language.failures import Failure
 from fogbank.services.states._language.jsonata import Question, Reply
 
 if TYPE_CHECKING:
@@ -138,6 +139,10 @@ class Join:
     """Children that failed or were aborted: where a redrive goes on."""
     run: MapRun | None = None
     """A distributed Map's run. Its children are executions of their own; what follows is about them."""
+    unread: Json = None
+    """What is still to be read: the items are in objects."""
+    failure: Failure | None = None
+    """What the run fails with when its results are written."""
     batched: bool = False
     """Whether it is known what its child executions are given."""
     batches: list[Batch] = field(default_factory=list)
@@ -151,9 +156,9 @@ class Join:
 
     @property
     def writes_all(self) -> bool:
-        """Whether the results are to tell everything about the child executions."""
+        """Whether the results are to tell everything about the child executions; files do of those that failed."""
         writer = self.owner.state.writer
-        return writer is not None and writer.transformation == "NONE"
+        return writer is not None and (writer.given is not None or writer.transformation == "NONE")
 
 
 @dataclass(slots=True, eq=False)
@@ -227,6 +232,10 @@ class TaskKind(StrEnum):
     ACTIVITY = "activity"
     CHILD = "child"
     """A child execution of a distributed Map."""
+    READER = "reader"
+    """The items of a distributed Map, which are in objects."""
+    WRITER = "writer"
+    """The results of a distributed Map, which go to a bucket."""
 
 
 @dataclass(slots=True, eq=False)

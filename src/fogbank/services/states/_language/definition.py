@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from fogbank.services.states._language._batches import Batcher, Writer
+from fogbank.services.states._language._batches import Batcher, Reader, Writer
 from fogbank.services.states._language.choice import Test
 from fogbank.services.states._language.paths import Path
 from fogbank.services.states._language.templates import Query, Template
@@ -158,7 +158,7 @@ class State:
     tolerated_percentage_path: Path | None = None
     tolerated_count_query: Query | None = None
     tolerated_percentage_query: Query | None = None
-    reader: Json = None
+    reader: Reader | None = None
     batcher: Batcher | None = None
     writer: Writer | None = None
     label: str | None = None

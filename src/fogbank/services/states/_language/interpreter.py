@@ -9,7 +9,7 @@ An input is a tuple of its kind, the moment (milliseconds) and its values:
     start                       done id text           fail id error cause     submitted id text
     taken id worker             beat id                time id                stop error cause
     child id status found       redrive                maprun arn limit count percentage
-    evaluated id value error    halted number
+    evaluated id value error    halted number           read id items cause    wrote id cause
 
 `halted` does nothing: it is put into the journal to tell a replay which evaluation took long (`jsonata.Source`).
 
@@ -99,6 +99,10 @@ class Execution(TaskSteps, RedriveSteps):
             self.child_settled(event[2], event[3], event[4])
         elif kind == "evaluated":
             self.evaluated(event[2], (event[3], event[4]))
+        elif kind == "read":
+            self.items_read(event[2], event[3], event[4])
+        elif kind == "wrote":
+            self.results_written(event[2], event[3])
         elif kind == "maprun":
             self.change_run(*event[2:])
         elif kind == "redrive":
