@@ -308,3 +308,11 @@ def test_the_aliases_of_a_version_come_in_full_pages(states: Any) -> None:
         assert names == pages
     code, message = refused(states.delete_state_machine_version, stateMachineVersionArn=second)
     assert (code, message.rpartition(": ")[2]) == ("ConflictException", "[b, d]")
+
+
+@pytest.mark.parametrize("text", ["$states.input.a + 1", "$map([$states.input.a], function($x){$x + 1})"])
+def test_a_state_with_expressions_is_tried(aws: Aws, text: str) -> None:
+    states = aws("stepfunctions", config=BotoConfig(inject_host_prefix=False))
+    state = {"Type": "Pass", "QueryLanguage": "JSONata", "Output": f"{{% {text} %}}", "End": True}
+    found = states.test_state(definition=json.dumps(state), roleArn=ROLE, input='{"a":1}')
+    assert (found["status"], found["output"]) == ("SUCCEEDED", "2")

@@ -6,7 +6,9 @@ https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -32,6 +34,8 @@ from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
 
 Json = Any
+MAX_RESULT = 262_144
+"""Bytes of a task's result."""
 PRINCIPAL = Principal(service="states.amazonaws.com")
 
 
@@ -89,6 +93,10 @@ _JOINABLE = frozenset(
 def is_joinable(resource: str) -> bool:
     """Whether all that a task's call does is rows of one transaction: it can then be part of another."""
     return resource.partition(".")[0] in _JOINABLE
+
+
+_JSON_BLOBS = frozenset({"Blob", "Body"})
+"""Shapes of bytes whose value is JSON, a text in quotation marks: a function's payload, an object."""
 
 
 class TaskError(Exception):
@@ -225,20 +233,34 @@ class Caller:
             model = service_model(names.service).operation(name)
         except (UnknownServiceError, UnknownOperationNameError):
             raise TaskError("States.Runtime", f"Fogbank does not know the operation {service}:{operation}") from None
-        given = parameters if isinstance(parameters, dict) else {}
+        request = to_request(model.input, parameters if isinstance(parameters, dict) else {})
+        if (names.service, name) == ("s3", "PutObject"):  # what the SDK for Java adds to an object that is a text
+            request = {"ContentType": "text/plain; charset=UTF-8", "ChecksumAlgorithm": "CRC32"} | request
         try:
             reply = await self.cloud.call(
                 self.scope,
                 names.service,
                 name,
-                to_request(model.input, given),
+                request,
                 trace=self.trace,
                 principal=PRINCIPAL,
                 request_id=request_id,
             )
         except ApiError as error:
             raise sdk_error(names, error, request_id) from None
+        if isinstance(reply.get("Body"), AsyncIterator):
+            reply = {**reply, "Body": await _beginning(reply["Body"])}
         return text_of(from_reply(model.output, reply, millis=False))
+
+
+async def _beginning(body: AsyncIterator[bytes]) -> bytes:
+    """The bytes of an object, or of a large one so many that they are too many for a result."""
+    found = bytearray()
+    async for piece in body:
+        found += piece
+        if len(found) > MAX_RESULT:
+            break
+    return bytes(found)
 
 
 def _metadata(request_id: str, length: int) -> dict[str, Any]:
@@ -269,6 +291,11 @@ def _modelled(service: str, code: str) -> tuple[str, str] | None:
     return shape.name, shape.error.code or shape.name
 
 
+def extended_id(request_id: str) -> str:
+    """The second id of a request that S3 gives."""
+    return base64.b64encode(hashlib.sha512(request_id.encode()).digest()[:56]).decode()
+
+
 def _exception(name: str) -> str:
     return name if name.endswith("Exception") else f"{name}Exception"
 
@@ -281,10 +308,10 @@ def optimized_error(names: Names, error: ApiError, request_id: str) -> TaskError
     message = error.message
     if names.service == "lambda" and message.startswith("Function not found: ") and message.count(":") == 7:
         message += ":$LATEST"
-    cause = (
-        f"{message} (Service: {names.title}; Status Code: {error.status}; Error Code: {code}; Request ID: "
-        f"{request_id}; Proxy: null)"
-    )
+    ids = f"Request ID: {request_id}"
+    if names.service == "s3":
+        ids += f"; S3 Extended Request ID: {extended_id(request_id)}"
+    cause = f"{message} (Service: {names.title}; Status Code: {error.status}; Error Code: {code}; {ids}; Proxy: null)"
     return TaskError(f"{names.prefix}.{name}", cause)
 
 
@@ -292,7 +319,10 @@ def sdk_error(names: Names, error: ApiError, request_id: str) -> TaskError:
     """`DynamoDb.DynamoDbException`, and the cause that the second SDK for Java words."""
     modelled = _modelled(names.service, error.code)
     name = f"{names.prefix}Exception" if modelled is None else _exception(modelled[0])
-    cause = f"{error.message} (Service: {names.prefix}, Status Code: {error.status}, Request ID: {request_id})"
+    ids = f"Request ID: {request_id}"
+    if names.service == "s3":
+        ids += f", Extended Request ID: {extended_id(request_id)}"
+    cause = f"{error.message} (Service: {names.prefix}, Status Code: {error.status}, {ids})"
     return TaskError(f"{names.prefix}.{name}", cause)
 
 
@@ -331,7 +361,8 @@ def _given(shape: Shape, value: Json) -> Json:
     if isinstance(shape, StringShape) and not isinstance(value, str):
         return text_of(value)
     if isinstance(shape, BlobShape):
-        return value.encode() if isinstance(value, str) and shape.name != "Blob" else text_of(value).encode()
+        as_text = isinstance(value, str) and shape.name not in _JSON_BLOBS
+        return value.encode() if as_text else text_of(value).encode()
     if isinstance(shape, TimestampShape) and isinstance(value, str):
         return datetime.fromisoformat(value).timestamp()
     return value

@@ -1,4 +1,4 @@
-"""Distributed Maps whose items are in objects, and whose results go to a bucket: what they ask for, and what follows."""
+"""Distributed Maps whose items are in objects and whose results go to a bucket: what they ask for, what follows."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def test_a_run_that_is_stopped_while_it_reads_reads_again_when_it_is_redriven() 
 
 
 def test_results_are_written_by_status_and_the_output_says_where() -> None:
-    execution = started(a_map(ResultWriter=WRITER, ItemsPath="$.i", ToleratedFailureCount=1), '{"b":"bucket","i":[1,2]}')
+    execution = started(
+        a_map(ResultWriter=WRITER, ItemsPath="$.i", ToleratedFailureCount=1), '{"b":"bucket","i":[1,2]}'
+    )
     first, second = children(execution)
     end(execution, first, value="one")
     end(execution, second, "FAILED")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -263,6 +264,8 @@ class Expression:
         self.grows = self._draws or _GROWS.search(_without_strings(text)) is not None
         """Whether it is for the guard to evaluate: also what draws, for what is drawn must not depend on the pace."""
         self._engines: dict[int, Any] = {}
+        self._thread = threading.get_ident()
+        """The thread that may use the engine: its objects are of the thread that made them."""
         guard = _Guards.current
         self._engine(TIMEOUT_MS if guard is None or self.grows else INLINE_MS)
         if self.grows and guard is not None:
@@ -291,7 +294,8 @@ class Expression:
 
     def _guarded(self, bindings: Mapping[str, Any], source: Source, guard: Guard) -> str | None:
         source.evaluated += 1
-        if not self.grows and not source.replies and source.evaluated not in source.halts:
+        here = not self.grows and self._thread == threading.get_ident()
+        if here and not source.replies and source.evaluated not in source.halts:
             try:
                 return self._run(INLINE_MS, bindings, source)
             except JsonataError as error:
