@@ -70,7 +70,7 @@ class Server(Actor):
             traces=traces,
             otlp=OtlpReceiver(self.cloud.telemetry, self.config),
         )
-        self.http = HttpServer(self.gateway.handle, self.clock, HttpLimits.of(self.config))
+        self.http = HttpServer(self.gateway.handle, self.clock, HttpLimits.of(self.config), self.gateway.too_large)
         self.cloud.runtime.door = self.http.open_door
 
     async def on_start(self) -> None:

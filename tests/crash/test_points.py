@@ -49,6 +49,8 @@ UNDER_LOAD = [
     ("delivery.after-attempt", 30),
 ]
 MIGRATION = "storage.after-migration"
+OBJECTS = "s3.after-file"
+"""Killed at in `test_objects.py`."""
 FOGBANK = [sys.executable, "-m", "fogbank"]
 SLOW = pytest.mark.slow
 
@@ -173,5 +175,5 @@ def test_every_accepted_event_reaches_its_function_after_a_kill(new_server: NewS
 
 def test_every_fault_point_is_killed_at() -> None:
     """A new point needs a test."""
-    tested = {MIGRATION} | {point for point, _ in UNDER_LOAD} | {point for point, _ in STEPS}
+    tested = {MIGRATION, OBJECTS} | {point for point, _ in UNDER_LOAD} | {point for point, _ in STEPS}
     assert tested == POINTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -174,6 +175,22 @@ class TestObjects:
             error(s3.put_object, Bucket=bucket, Key="k", ACL="public-read")["Code"] == "AccessControlListNotSupported"
         )
         assert error(s3.get_object_torrent, Bucket=bucket, Key="k")["Code"] == "NotImplemented"
+
+    def test_a_request_has_its_limit(self, s3: Any, bucket: str, server: Any) -> None:
+        """What one request cannot hold is refused before it is read, in S3's form."""
+        host, port = server.endpoint.removeprefix("http://").split(":")
+        scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+        connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        connection.putrequest("PUT", f"/{bucket}/k")
+        connection.putheader("authorization", scope)
+        connection.putheader("content-length", str(2**40))
+        connection.endheaders()
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        assert answer.status == 400
+        assert b"<Code>EntityTooLarge</Code>" in text
+        assert b"<MaxSizeAllowed>104857600</MaxSizeAllowed>" in text
 
 
 class TestListings:

@@ -189,10 +189,10 @@ class TestCode:
         made = lam.publish_layer_version(LayerName="l", Content={"S3Bucket": bucket, "S3Key": "l.zip"})
         assert made["Version"] == 1
         found = error(create_function, client=lam, Code={"S3Bucket": bucket, "S3Key": "none"})
-        assert (found["Code"], found["Message"]) == (
-            "InvalidParameterValueException",
+        assert found["Code"] == "InvalidParameterValueException"
+        assert found["Message"] == (
             "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: "
-            "The specified key does not exist.",
+            "The specified key does not exist."
         )
 
 

@@ -19,6 +19,7 @@ POINTS = frozenset(
         "delivery.after-attempt",
         "cloudformation.before-step",
         "cloudformation.after-step",
+        "s3.after-file",
     }
 )
 

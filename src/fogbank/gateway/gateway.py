@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     from fogbank.gateway.recognise import CredentialScope, Recognised
     from fogbank.gateway.traces import TracePages
 
+
+class EntityTooLargeError(ApiError):
+    """A body of more bytes than the server takes in one request, as S3 says it."""
+
+    code = "EntityTooLarge"
+
+
 _log = logging.getLogger("fogbank.gateway")
 
 
@@ -86,6 +93,19 @@ class Gateway:
         if request.path == OTLP_PATH and self._otlp is not None:
             return await self._take_spans(request, self._otlp)
         return await self._handle_api(request)
+
+    def too_large(self, headers: Mapping[str, str], most: int) -> HttpResponse | None:
+        """The refusal of a body past the server's limit: S3's clients are told in S3's form, and what to do."""
+        request = HttpRequest("PUT", "/", headers=headers)
+        scope = self._recogniser.scope(request)
+        if scope is None or scope.service != "s3":
+            return None
+        error = EntityTooLargeError(
+            f"Your proposed upload exceeds the maximum allowed size: one request may have {most} bytes here, "
+            "and larger objects are uploaded in parts",
+            MaxSizeAllowed=most,
+        )
+        return self._recogniser.s3().encode_error(error, request, self._ids.uuid())
 
     async def _take_spans(self, request: HttpRequest, otlp: OtlpReceiver) -> HttpResponse:
         """OpenTelemetry's clients sign nothing: with `--auth verify` only those on this machine are listened to."""

@@ -121,6 +121,10 @@ class Recogniser:
         """A codec for the error of a request whose operation is not known."""
         return self._guess(request)
 
+    def s3(self) -> ProtocolCodec:
+        """S3's codec, for what is refused before the request is read."""
+        return self._codec("s3", Protocol.REST_XML)
+
     # The ways of naming an operation
 
     def _by_target(self, target: str, request: HttpRequest, scope: CredentialScope | None) -> Recognised:

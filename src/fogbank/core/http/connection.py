@@ -228,18 +228,22 @@ class Connection(asyncio.Protocol):
         self._refuse(431, f"the request line and headers may have {self._limits.max_head} bytes in all")
 
     def _refuse_body(self) -> None:
-        self._refuse(413, f"the body may have {self._limits.max_body} bytes")
+        most = self._limits.max_body
+        worded = self._server.too_large(self._headers, most) if self._server.too_large is not None else None
+        self._refuse(413, f"the body may have {most} bytes", worded)
 
-    def _refuse(self, status: int, why: str) -> None:
+    def _refuse(self, status: int, why: str, worded: HttpResponse | None = None) -> None:
         """Answer with an error when the requests before it are answered, read no more, and close."""
         if self._refused:
             return
         self._refused = True
         self._receiving = self._in_head = False
         self._body.clear()
-        body = f"{why}\n".encode()
-        headers = (("content-type", "text/plain; charset=utf-8"),)
-        self._queue.append(HttpResponse(status, headers, body, close=True))
+        if worded is None:
+            headers = (("content-type", "text/plain; charset=utf-8"),)
+            worded = HttpResponse(status, headers, f"{why}\n".encode())
+        worded.close = True
+        self._queue.append(worded)
         self._wake()
 
     def _end_after_last(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fogbank.core.config import Config
 
 HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+TooLarge = Callable[[Mapping[str, str], int], HttpResponse | None]
+"""The answer to a body past the limit, by the request's headers and the limit; `None` for the plain one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,16 @@ class HttpLimits:
 class HttpServer(Actor):
     """Hands every request to `handler`; listens wherever it is told to.
 
-    `clock` serves the timeouts and the `date` header. Connections look at `now`, which is advanced every few
+    `too_large` words the refusal of large bodies for who must know it in its own form. `clock` serves the timeouts and the `date` header. Connections look at `now`, which is advanced every few
     seconds, instead of reading the clock for every request.
     """
 
-    def __init__(self, handler: HttpHandler, clock: Clock, limits: HttpLimits | None = None) -> None:
+    def __init__(
+        self, handler: HttpHandler, clock: Clock, limits: HttpLimits | None = None, too_large: TooLarge | None = None
+    ) -> None:
         super().__init__()
         self.handler = handler
+        self.too_large = too_large
         self.limits = limits or HttpLimits()
         self.now = clock.monotonic()
         self.held = 0

@@ -70,6 +70,11 @@ class BadRequestError(S3Error):
     code = "BadRequest"
 
 
+def asks_for_access(request: Mapping[str, Any]) -> bool:
+    """Whether a request says anything of who may do what."""
+    return request.get("ACL") is not None or any(request.get(name) is not None for name in _GRANTS)
+
+
 def check_access(call: Call, request: Mapping[str, Any], ownership: str) -> None:
     """Refuse a canned ACL or grants: where the bucket allows none, as S3 does; elsewhere because they are not here."""
     acl = request.get("ACL")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from fogbank.core import faults
 from fogbank.core.ids import Ids
 from fogbank.services.s3 import storage as rows
 from fogbank.services.s3._checksums import Digest, Hasher
@@ -101,6 +102,7 @@ class Pieces:
             if not whole:
                 file.close()
                 path.unlink(missing_ok=True)
+        faults.point("s3.after-file")
         return Taken(Piece(name, hashers.size), hashers.digest, None)
 
     async def clone(self, piece: Piece, small: Mapping[str, bytes], digest: Digest) -> Taken:

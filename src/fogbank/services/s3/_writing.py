@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fogbank.services.s3 import storage as rows
-from fogbank.services.s3.model import NULL, Attributes, Bucket, ObjectVersion, Versioning
+from fogbank.services.s3.model import NULL, Attributes, Bucket, Checksum, ObjectVersion, Versioning
 
 if TYPE_CHECKING:
     from fogbank.core.call import Call
     from fogbank.core.clock import Clock
     from fogbank.core.ids import Ids
     from fogbank.services.s3._notifications import Notifier
-    from fogbank.services.s3._pieces import Pieces
+    from fogbank.services.s3._pieces import Pieces, Taken
     from fogbank.storage import Tx
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._"
@@ -61,7 +61,7 @@ class Writer:
                 await self._remove(tx, current)
                 await self._tell_removed(tx, call, bucket, current, "Delete")
             return Deleted(None, marker=False)
-        draft = self.draft(key, marker=True)
+        draft = self.blank(key, marker=True)
         stored = await self._place(tx, bucket, draft, current)
         await self._tell_removed(tx, call, bucket, stored, "DeleteMarkerCreated")
         return Deleted(stored.version, marker=True)
@@ -79,11 +79,18 @@ class Writer:
         await self._tell_removed(tx, call, bucket, found, "Delete")
         return Deleted(version_id, marker=found.marker)
 
-    def draft(self, key: str, *, marker: bool = False, attributes: Attributes | None = None) -> ObjectVersion:
-        """A version that is not stored yet."""
-        now = self._clock.millis()
+    def draft(self, key: str, attributes: Attributes, taken: Taken, checksum: Checksum) -> ObjectVersion:
+        """A version that was put whole and is not stored yet."""
+        piece = taken.piece
         return ObjectVersion(
-            0, key, NULL, latest=True, marker=marker, size=0, etag="", modified=now,
+            0, key, NULL, True, False, piece.size, taken.digest.md5, self._clock.millis(), (piece,), attributes,
+            checksum,
+        )  # fmt: skip
+
+    def blank(self, key: str, *, marker: bool = False, attributes: Attributes | None = None) -> ObjectVersion:
+        """A version without bytes, or a delete marker, that is not stored yet."""
+        return ObjectVersion(
+            0, key, NULL, latest=True, marker=marker, size=0, etag="", modified=self._clock.millis(),
             attributes=attributes or Attributes(),
         )  # fmt: skip
 
@@ -104,7 +111,8 @@ class Writer:
             await self._remove(tx, replaced)
         if current is not None and current is not replaced:
             await rows.outdate(tx, bucket.id, draft.key)
-        return replace(draft, seq=await rows.insert_version(tx, bucket.id, draft))
+        seq = await rows.insert_version(tx, bucket.id, draft)
+        return replace(draft, seq=seq) if bucket.notifies else draft  # who is told wants its place in the order
 
     async def _remove(self, tx: Tx, version: ObjectVersion) -> None:
         await rows.delete_version(tx, version.seq)

@@ -97,16 +97,23 @@ LIST_PARTS = f"SELECT {_PART} FROM s3_parts WHERE upload = $1 AND number > $2 OR
 DELETE_PARTS = "DELETE FROM s3_parts WHERE upload = $1"
 
 
-class _Details(msgspec.Struct, omit_defaults=True, array_like=True):
-    """What a version's row keeps beside its columns."""
+class _Details(msgspec.Struct, array_like=True):
+    """What a version's row keeps beside its columns; first what listings show."""
 
+    storage_class: str
+    checksum: Checksum | None
     pieces: tuple[Piece, ...]
     headers: Mapping[str, str]
     metadata: Mapping[str, str]
-    storage_class: str
     tags: Mapping[str, str]
-    checksum: Checksum | None = None
-    parts: tuple[PartInfo, ...] = ()
+    parts: tuple[PartInfo, ...]
+
+
+class _Shown(msgspec.Struct, array_like=True):
+    """The beginning of the same, which is all that a listing reads."""
+
+    storage_class: str
+    checksum: Checksum | None
 
 
 class _UploadDetails(msgspec.Struct, array_like=True):
@@ -118,6 +125,7 @@ class _UploadDetails(msgspec.Struct, array_like=True):
 
 _encode = msgspec.json.Encoder().encode
 _details = msgspec.json.Decoder(_Details).decode
+_shown = msgspec.json.Decoder(_Shown).decode
 _upload_details = msgspec.json.Decoder(_UploadDetails).decode
 _checksums = msgspec.json.Decoder(dict[str, str]).decode
 _document = msgspec.json.Decoder(dict[str, Any]).decode
@@ -200,8 +208,24 @@ def _version(row: Sequence[Any]) -> ObjectVersion:
 def _encoded(version: ObjectVersion) -> bytes:
     a = version.attributes
     return _encode(
-        _Details(version.pieces, a.headers, a.metadata, a.storage_class, a.tags, version.checksum, version.parts)
+        _Details(a.storage_class, version.checksum, version.pieces, a.headers, a.metadata, a.tags, version.parts)
     )
+
+
+def _listed(row: Sequence[Any]) -> ObjectVersion:
+    """A version as a listing shows it: without its pieces, headers, metadata and tags."""
+    seq, key, version, latest, marker, size, etag, modified, details = row
+    d = _shown(details)
+    attributes = _LISTED.get(d.storage_class)
+    if attributes is None:
+        attributes = _LISTED[d.storage_class] = Attributes(storage_class=d.storage_class)
+    return ObjectVersion(
+        seq, key, version, bool(latest), bool(marker), size, etag, modified, (), attributes, d.checksum
+    )
+
+
+_LISTED: dict[str, Attributes] = {}
+"""Attributes of listed versions by their storage class, of which there are few."""
 
 
 async def current(tx: Tx, bucket_id: int, key: str) -> ObjectVersion | None:
@@ -267,7 +291,7 @@ async def set_details(tx: Tx, version: ObjectVersion) -> None:
 async def list_current(tx: Tx, bucket_id: int, start: Start, limit: int) -> list[ObjectVersion]:
     """The objects from a key on, by key."""
     statement = LIST_CURRENT if start.inclusive else LIST_CURRENT_AFTER
-    return [_version(row) for row in await tx.fetch(statement, bucket_id, start.key, limit)]
+    return [_listed(row) for row in await tx.fetch(statement, bucket_id, start.key, limit)]
 
 
 async def list_versions(tx: Tx, bucket_id: int, start: Start, limit: int) -> list[ObjectVersion]:
@@ -278,7 +302,7 @@ async def list_versions(tx: Tx, bucket_id: int, start: Start, limit: int) -> lis
     if len(found) < limit:
         statement = LIST_VERSIONS if start.inclusive else LIST_VERSIONS_AFTER
         found += await tx.fetch(statement, bucket_id, start.key, limit - len(found))
-    return [_version(row) for row in found]
+    return [_listed(row) for row in found]
 
 
 # -- pieces -----------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from fogbank.core.errors import ApiError
 from fogbank.services.s3 import _checksums as checksums
 from fogbank.services.s3 import storage as rows
 from fogbank.services.s3._api.frame import S3Base, need_bucket, need_version
-from fogbank.services.s3._api.objects import ENCRYPTED, ownership
-from fogbank.services.s3._attributes import ARCHIVED, check_access, read_attributes
+from fogbank.services.s3._api.objects import ENCRYPTED, check_ownership
+from fogbank.services.s3._attributes import ARCHIVED, read_attributes
 from fogbank.services.s3._conditions import Conditions, check_write
 from fogbank.services.s3._pieces import PieceLostError, Taken
 from fogbank.services.s3._ranges import Cut, Span, cuts
@@ -145,18 +145,12 @@ class CopyOperations(S3Base):
         self, tx: Tx, call: Call, request: Mapping[str, Any], taken: Taken, about: Attributes, found: Found
     ) -> Reply:
         bucket = await need_bucket(tx, call, request)
-        check_access(call, request, await ownership(tx, bucket))
+        await check_ownership(tx, call, request, bucket)
         current = await rows.current(tx, bucket.id, request["Key"])
         check_write(request, request["Key"], current)
         await self.pieces.keep(tx, taken)
         algorithm, value = next(iter(taken.digest.checksums.items()))
-        draft = replace(
-            self.writer.draft(request["Key"], attributes=about),
-            size=taken.piece.size,
-            etag=taken.digest.md5,
-            pieces=(taken.piece,),
-            checksum=Checksum(algorithm, value),
-        )
+        draft = self.writer.draft(request["Key"], about, taken, Checksum(algorithm, value))
         stored = await self.writer.put(tx, call, bucket, draft, current, "Copy")
         return {
             "CopyObjectResult": {

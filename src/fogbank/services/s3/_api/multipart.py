@@ -18,9 +18,9 @@ from fogbank.services.s3 import storage as rows
 from fogbank.services.s3._api.copies import CopyOperations, read_source
 from fogbank.services.s3._api.frame import need_bucket, owner_id
 from fogbank.services.s3._api.listings import read_limit, writer
-from fogbank.services.s3._api.objects import ENCRYPTED, ownership
+from fogbank.services.s3._api.objects import ENCRYPTED, check_ownership
 from fogbank.services.s3._assembly import assemble
-from fogbank.services.s3._attributes import check_access, check_encryption, read_attributes
+from fogbank.services.s3._attributes import check_encryption, read_attributes
 from fogbank.services.s3._conditions import check_write
 from fogbank.services.s3._listing import MAX_KEYS, Start, collect
 from fogbank.services.s3._pieces import PieceLostError, Taken
@@ -55,7 +55,7 @@ class MultipartOperations(CopyOperations):
 
         async def body(tx: Tx) -> None:
             bucket = await need_bucket(tx, call, request)
-            check_access(call, request, await ownership(tx, bucket))
+            await check_ownership(tx, call, request, bucket)
             upload = Upload(upload_id, bucket.id, request["Key"], self.clock.millis(), attributes, settings)
             await rows.insert_upload(tx, upload)
 
@@ -127,7 +127,7 @@ class MultipartOperations(CopyOperations):
             current = await rows.current(tx, bucket.id, upload.key)
             check_write(request, upload.key, current)
             parts = await _all_parts(tx, upload.id)
-            draft = self.writer.draft(upload.key, attributes=upload.attributes)
+            draft = self.writer.blank(upload.key, attributes=upload.attributes)
             made = assemble(upload, parts, request, draft)
             kept = {piece.name for piece in made.pieces}
             await self.pieces.drop(tx, [part.piece for part in parts if part.piece.name not in kept])

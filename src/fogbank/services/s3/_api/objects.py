@@ -15,6 +15,7 @@ from fogbank.services.s3._api.frame import S3Base, check_version_id, need_bucket
 from fogbank.services.s3._attributes import (
     ARCHIVED,
     DEFAULT_TYPE,
+    asks_for_access,
     check_access,
     check_encryption,
     read_attributes,
@@ -81,18 +82,12 @@ class ObjectOperations(S3Base):
 
     async def _store(self, tx: Tx, call: Call, request: Any, taken: Taken, attributes: Any) -> Reply:
         bucket = await need_bucket(tx, call, request)
-        check_access(call, request, await ownership(tx, bucket))
+        await check_ownership(tx, call, request, bucket)
         current = await rows.current(tx, bucket.id, request["Key"])
         check_write(request, request["Key"], current)
         await self.pieces.keep(tx, taken)
         algorithm, value = next(iter(taken.digest.checksums.items()))
-        draft = replace(
-            self.writer.draft(request["Key"], attributes=attributes),
-            size=taken.piece.size,
-            etag=taken.digest.md5,
-            pieces=(taken.piece,),
-            checksum=Checksum(algorithm, value),
-        )
+        draft = self.writer.draft(request["Key"], attributes, taken, Checksum(algorithm, value))
         stored = await self.writer.put(tx, call, bucket, draft, current, "Put")
         return {
             "ETag": stored.quoted_etag,
@@ -203,6 +198,12 @@ class ObjectOperations(S3Base):
         if done["DeleteMarker"]:
             found |= {"DeleteMarker": True, "DeleteMarkerVersionId": done["VersionId"]}
         return found
+
+
+async def check_ownership(tx: Tx, call: Call, request: Mapping[str, Any] | Any, bucket: Bucket) -> None:
+    """Refuse a write that would give rights to others."""
+    if asks_for_access(request):
+        check_access(call, request, await ownership(tx, bucket))
 
 
 async def ownership(tx: Tx, bucket: Bucket) -> str:
