@@ -67,8 +67,9 @@ class HttpLimits:
 class HttpServer(Actor):
     """Hands every request to `handler`; listens wherever it is told to.
 
-    `too_large` words the refusal of large bodies for who must know it in its own form. `clock` serves the timeouts and the `date` header. Connections look at `now`, which is advanced every few
-    seconds, instead of reading the clock for every request.
+    `too_large` words the refusal of large bodies for who must know it in its own form. `clock` serves the timeouts and
+    the `date` header. Connections look at `now`, which is advanced every few seconds, instead of reading the clock for
+    every request.
     """
 
     def __init__(
