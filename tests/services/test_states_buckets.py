@@ -56,6 +56,13 @@ def test_each_format_gives_its_items(states: Any, s3: Any) -> None:
         assert output == wanted or [[row["a"], row["b"]] for row in output] == wanted
 
 
+def test_the_items_of_a_json_object_are_where_items_path_says(states: Any, s3: Any) -> None:
+    s3.put_object(Bucket="data", Key="set", Body=b'{"a":[1,2]}')
+    assert run(states, a_map(states, {"InputType": "JSON"}, ItemsPath="$.a"))["output"] == "[1,2]"
+    found = run(states, a_map(states, {"InputType": "JSON"}, ItemsPath="$.b"))
+    assert (found["error"], found["cause"]) == ("States.ItemReaderFailed", "Attempting to map over non-iterable node.")
+
+
 def test_objects_of_a_bucket_are_items_or_hold_them(states: Any, s3: Any) -> None:
     for key in ("in/1", "in/2", "out/3"):
         s3.put_object(Bucket="data", Key=key, Body=f'["{key}"]'.encode())

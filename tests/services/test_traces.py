@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import pytest
+
 from fogbank.cloud import LocalCloud
 from fogbank.core.clock import VirtualClock
 from fogbank.core.scope import Scope
@@ -211,3 +213,38 @@ async def test_telemetry_may_be_off(cloud: LocalCloud) -> None:
     cloud.telemetry.on = True
     assert GIVEN is not None
     assert await spans_of(cloud, GIVEN.root) == []
+
+
+@pytest.mark.parametrize(
+    ("enabled", "given", "sampled"), [(True, "", "1"), (False, "", None), (True, ";Sampled=0", "0")]
+)
+async def test_a_state_machine_with_tracing_decides_where_nobody_has(
+    cloud: LocalCloud, enabled: bool, given: str, sampled: str | None
+) -> None:
+    queue = (await cloud.call(SCOPE, "sqs", "CreateQueue", {"QueueName": "traced"}))["QueueUrl"]
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Parameters": {"QueueUrl": queue, "MessageBody": "m"},
+        "End": True,
+    }
+    request = {
+        "name": "traced",
+        "definition": json.dumps({"StartAt": "A", "States": {"A": task}}),
+        "roleArn": "arn:aws:iam::000000000000:role/r",
+        "tracingConfiguration": {"enabled": enabled},
+    }
+    machine = (await cloud.call(SCOPE, "stepfunctions", "CreateStateMachine", request))["stateMachineArn"]
+    root = "1-5759e988-bd862e3fe1be46a994272793"
+    header = f"Root={root};Parent=53995c3f42cd8ad8{given}"
+    await cloud.call(SCOPE, "stepfunctions", "StartExecution", {"stateMachineArn": machine, "traceHeader": header})
+    wanted = {"QueueUrl": queue, "WaitTimeSeconds": 20, "MessageSystemAttributeNames": ["AWSTraceHeader"]}
+    (message,) = (await cloud.call(SCOPE, "sqs", "ReceiveMessage", wanted))["Messages"]
+    found = message.get("Attributes", {}).get("AWSTraceHeader", "")
+    assert f"Root={root}" in found or sampled is None
+    assert (found.partition("Sampled=")[2] or None) == sampled
+    documents = (await cloud.call(SCOPE, "xray", "BatchGetTraces", {"TraceIds": [root]}))["Traces"][0]["Segments"]
+    segments = [json.loads(document["Document"]) for document in documents]
+    (segment,) = [found for found in segments if found["name"] == "traced" and "resource_arn" in found]
+    assert segment["origin"] == "AWS::StepFunctions::StateMachine"
+    assert [part["name"] for part in segment["subsegments"]] == ["A"]

@@ -26,6 +26,7 @@ from fogbank.services.states._language._datasets import (
     object_item,
     unpacked,
 )
+from fogbank.services.states._language.paths import Path
 
 Json = Any
 
@@ -40,8 +41,8 @@ class Buckets:
         self._trace = trace
         self._left = MAX_BYTES
 
-    async def read(self, reader: Reader, given: Json, most: int) -> list[Json]:
-        """At most so many items. `DatasetError` if they cannot be read."""
+    async def read(self, reader: Reader, path: Path | None, given: Json, most: int) -> list[Json]:
+        """At most so many items, of a JSON object those at an ItemsPath. `DatasetError` if they cannot be read."""
         if not isinstance(given, dict):
             raise DatasetError("The parameters of the ItemReader must be an object.")
         config = reader.config
@@ -51,7 +52,7 @@ class Buckets:
             if not flattens:
                 return found
             places = [(given["Bucket"], item["Key"]) for item in found if item["Size"]]
-            return await self._load(places, format_of(config), most)
+            return await self._load(places, format_of(config, path), most)
         manifest = config.get("ManifestType", "S3_INVENTORY" if config.get("InputType") == "MANIFEST" else None)
         data = await self._get(given)
         if manifest == "S3_INVENTORY":
@@ -59,7 +60,7 @@ class Buckets:
             return await self._load([(inventory.bucket, key) for key in inventory.keys], inventory.how, most)
         if manifest == "ATHENA_DATA":
             return await self._load(listed_objects(unpacked(data)), format_of(config), most)
-        return await asyncio.to_thread(items_of, data, format_of(config), most)
+        return await asyncio.to_thread(items_of, data, format_of(config, path), most)
 
     async def _load(self, places: list[tuple[str, str]], how: Format, most: int) -> list[Json]:
         """The items of objects, one after the other."""

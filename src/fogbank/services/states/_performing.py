@@ -75,11 +75,12 @@ class Performer:
 
     async def read(self, run: Run, task: Task) -> None:
         """Read the items of a distributed Map, and hand them in."""
-        reader = run.execution.tasks[task.id][0].state.reader
-        assert reader is not None, "its items are in objects"
+        state, asked = run.execution.tasks[task.id][0].state, task.parameters
+        assert state.reader is not None, "its items are in objects"
         items, cause = None, ""
         try:
-            items = await self._buckets(run, task).read(reader, task.parameters["given"], task.parameters["most"])
+            buckets = self._buckets(run, task)
+            items = await buckets.read(state.reader, state.items_path, asked["given"], asked["most"])
         except DatasetError as error:
             cause = str(error)
         run.performing.pop(task.id, None)

@@ -16,7 +16,7 @@ from fogbank.telemetry import Kind, Span, Status
 if TYPE_CHECKING:
     from fogbank.core.scope import Scope
     from fogbank.services.kit import Kit
-    from fogbank.services.states.model import Record
+    from fogbank.services.states.model import Record, Revision
 
 _FAILURES = ("Failed", "TimedOut", "Aborted")
 _MAX_OPEN = 10_000
@@ -33,11 +33,28 @@ def context_of(seed: str, caller: Trace, number: int = 0) -> Trace:
     return Trace(caller.root, span_id(seed, number), caller.sampled)
 
 
+def trace_of(record: Record, revision: Revision, caller: Trace) -> Trace:
+    """The trace of an execution: the one of its StartExecution's `traceHeader`, else its caller's.
+
+    Where nobody has decided whether it is sampled, a state machine with tracing enabled does: it is.
+    """
+    given = caller if record.trace in {None, caller.header} else Trace.parse(record.trace) or caller
+    if given.sampled is None and revision.settings.get("tracing", {}).get("enabled"):
+        return given._replace(sampled=True)
+    return given
+
+
 class Recorder:
     """Makes the spans of executions; one for each execution under way, from the events of its history."""
 
-    def __init__(self, kit: Kit, record: Record, scope: Scope, trace: Trace, express: int | None = None) -> None:
-        """`express` is the length of the definition of an Express execution; its time is billed with it."""
+    def __init__(
+        self, kit: Kit, record: Record, scope: Scope, trace: Trace, express: int | None = None, *, traced: bool = False
+    ) -> None:
+        """`express` is the length of the definition of an Express execution; its time is billed with it.
+
+        `traced` says whether the state machine has tracing enabled: a sampled trace is billed then.
+        """
+        self._traced = traced and bool(trace.sampled)
         self._express = express
         self._largest = len(record.input)
         self._telemetry = kit.telemetry
@@ -141,6 +158,8 @@ class Recorder:
             "execution": record.arn,
             "status": record.status,
         }
+        if self._traced:
+            attributes["traced"] = True
         if record.cause:
             attributes["message"] = record.cause[:_MAX_MESSAGE]
         if self._express is not None:

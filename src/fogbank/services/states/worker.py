@@ -47,7 +47,7 @@ from fogbank.services.states._logging import LogWriter
 from fogbank.services.states._metrics import ExecutionMetrics
 from fogbank.services.states._notices import SOURCE, status_change
 from fogbank.services.states._performing import Performer, once
-from fogbank.services.states._recording import Recorder
+from fogbank.services.states._recording import Recorder, trace_of
 from fogbank.services.states.errors import NotRedrivableError
 from fogbank.services.states.model import Record, Revision
 from fogbank.storage import NotJoinableError, StorageError, Tx
@@ -178,6 +178,7 @@ class Runner(Actor):
 
         `end` completes when it has ended.
         """
+        trace = trace_of(record, revision, trace)
         execution = self._execution(record, revision, scope, express=False)
         taken = execution.take(("start", record.started))
         run = Run(record, revision, execution, scope, trace, express=False)
@@ -204,7 +205,7 @@ class Runner(Actor):
 
     def begin_express(self, record: Record, revision: Revision, scope: Scope, trace: Trace) -> asyncio.Future[Record]:
         """Start an Express execution, which lives in memory; the future is its end."""
-        trace = Trace.parse(record.trace) or trace
+        trace = trace_of(record, revision, trace)
         run = Run(record, revision, self._execution(record, revision, scope, express=True), scope, trace, express=True)
         end: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
         run.ended.append(end)
@@ -286,12 +287,12 @@ class Runner(Actor):
             return None
         parts = record.arn.split(":")
         scope = Scope(parts[4], parts[3])
-        trace = Trace.parse(record.trace) or Trace.begin(self._kit.clock, self._kit.ids)
+        trace = trace_of(record, revision, Trace.begin(self._kit.clock, self._kit.ids))
         execution = self._execution(record, revision, scope, express=False)
         execution.dice.defers = False
         execution.replay(tuple(event) for entry in journal for event in _decode(entry))
         execution.dice.defers = True
-        recorder = Recorder(self._kit, record, scope, trace)
+        recorder = self._recorder(record, revision, scope, trace)
         recorder.recall(execution.events)
         execution.events.clear()
         execution.changed_runs.clear()
@@ -300,6 +301,12 @@ class Runner(Actor):
         run.recorder = recorder
         self._runs[record.arn] = run
         return run
+
+    def _recorder(
+        self, record: Record, revision: Revision, scope: Scope, trace: Trace, express: int | None = None
+    ) -> Recorder:
+        traced = revision.settings.get("tracing", {}).get("enabled", False)
+        return Recorder(self._kit, record, scope, trace, express, traced=traced)
 
     # -- going on
 
@@ -429,7 +436,7 @@ class Runner(Actor):
         self._log.write(run.revision, run.record.arn, run.execution.events, run.record.redrives, self.spawn)
         if run.recorder is None:
             express = len(run.revision.definition) if run.express else None
-            run.recorder = Recorder(self._kit, run.record, run.scope, run.trace, express)
+            run.recorder = self._recorder(run.record, run.revision, run.scope, run.trace, express)
             self._metrics.started(run.scope, run.record.machine)
         run.recorder.follow(run.execution.events)
         if ended is not None:

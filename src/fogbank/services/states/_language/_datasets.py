@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from fogbank.services.states._language.paths import Path
+
 Json = Any
 MAX_ITEM = 262_144
 """Bytes of an item, as JSON."""
@@ -46,20 +48,22 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How objects are read: `headers` are those of a CSV object that has none, `pointer` is JSON's."""
+    """How objects are read: `headers` are those of a CSV object that has none, `pointer` and `path` are JSON's."""
 
     kind: InputType
     delimiter: str = ","
     headers: tuple[str, ...] | None = None
     pointer: str = ""
+    path: Path | None = None
+    """ItemsPath: where in what the pointer leads to the items are."""
 
 
-def format_of(config: Mapping[str, Json]) -> Format:
-    """The format that a ReaderConfig describes."""
+def format_of(config: Mapping[str, Json], path: Path | None = None) -> Format:
+    """The format that a ReaderConfig describes, with the Map's ItemsPath."""
     kind = InputType(config.get("InputType", "JSON"))
     delimiter = DELIMITERS[config.get("CSVDelimiter", "COMMA")]
     headers = tuple(config["CSVHeaders"]) if config.get("CSVHeaderLocation") == "GIVEN" else None
-    return Format(kind, delimiter, headers, config.get("ItemsPointer", ""))
+    return Format(kind, delimiter, headers, config.get("ItemsPointer", ""), path)
 
 
 def items_of(data: bytes, how: Format, most: int) -> list[Json]:
@@ -69,7 +73,7 @@ def items_of(data: bytes, how: Format, most: int) -> list[Json]:
     elif how.kind is InputType.JSONL:
         found = _lines(data)
     elif how.kind is InputType.JSON:
-        found = _pointed(_decode(data), how.pointer)
+        found = _array(_pointed(_decode(data), how.pointer), how.path)
     else:
         raise DatasetError(f"Fogbank does not read {how.kind} objects yet")
     items: list[Json] = []
@@ -121,8 +125,15 @@ def _lines(data: bytes) -> Iterator[Json]:
             yield _decode(line)
 
 
-def _pointed(document: Json, pointer: str) -> list[Json]:
-    """The array that a JSON pointer (RFC 6901) leads to."""
+def _array(document: Json, path: Path | None) -> list[Json]:
+    found = document if path is None else path.find(document)
+    if not isinstance(found, list):
+        raise DatasetError("Attempting to map over non-iterable node.")
+    return found
+
+
+def _pointed(document: Json, pointer: str) -> Json:
+    """What a JSON pointer (RFC 6901) leads to."""
     node = document
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
@@ -132,8 +143,6 @@ def _pointed(document: Json, pointer: str) -> list[Json]:
             node = node[int(name)]
         else:
             raise DatasetError(f"The ItemsPointer '{pointer}' leads to nothing in the object.")
-    if not isinstance(node, list):
-        raise DatasetError("Attempting to map over non-iterable node.")
     return node
 
 
