@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -27,7 +27,7 @@ from hypothesis import settings
 
 from fogbank.cloud import LocalCloud
 from fogbank.core.clock import VirtualClock
-from fogbank.core.config import Config
+from fogbank.core.config import Config, Isolation
 from fogbank.core.ids import Ids
 from fogbank.storage import SqliteStorage
 
@@ -40,7 +40,21 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How hard the crash test of workflows tries; `make crash` asks for more."""
+    parser.addoption(
+        "--isolation",
+        choices=list(Isolation),
+        default=Isolation.PROCESS,
+        help="how the shared servers and runtimes keep functions apart; suites about isolation choose for themselves",
+    )
     parser.addoption("--kills", type=int, default=6, help="times that the server is killed under workflows")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Servers get it from their environment, unless a test says otherwise.
+
+    `process` is a little quicker, and its functions see the files of the tests that look into them.
+    """
+    ServerProcess.isolation = config.getoption("--isolation")
 
 
 READY = re.compile(r"ready on (http://\S+)")
@@ -50,6 +64,7 @@ READY = re.compile(r"ready on (http://\S+)")
 class ServerProcess:
     """A `fogbank start` of our own."""
 
+    isolation: ClassVar[str] = Isolation.PROCESS
     data: Path
     port: int = 0
     flags: tuple[str, ...] = ()
@@ -66,7 +81,7 @@ class ServerProcess:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
-            env=os.environ | self.environment,
+            env=os.environ | {"FOGBANK_ISOLATION": self.isolation} | self.environment,
         )
         assert self.process.stdout is not None
         for line in self.process.stdout:

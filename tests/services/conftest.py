@@ -16,10 +16,15 @@ from fogbank.runtime import FunctionVersion, Runtime
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runtime]:
+async def shared_runtime(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Runtime]:
     """One runtime for each worker: its prepared parent is started once. Functions see the machine, and tests theirs."""
     config = Config(
-        data=tmp_path_factory.mktemp("shared"), max_environments=8, stop_timeout=2.0, isolation=Isolation.PROCESS
+        data=tmp_path_factory.mktemp("shared"),
+        max_environments=8,
+        stop_timeout=2.0,
+        isolation=Isolation(request.config.getoption("--isolation")),
     )
     runtime = Runtime(config, SystemClock(), IDS, init_timeout=5.0)
     await runtime.start()

@@ -12,9 +12,7 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,8 @@ import pytest
 from fogbank.core.ids import Ids
 from fogbank.core.scope import Scope
 from fogbank.runtime import Event, FunctionVersion, Logging, LogLine, Runtime
-from fogbank.runtime.parent import GUEST
+from fogbank.runtime.interpreters import Interpreters
+from fogbank.runtime.isolation import Trial, attempt
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 IDS = Ids()
@@ -34,15 +33,13 @@ ECHO = "def handler(event, context):\n    return event\n"
 PID = "import os\ndef handler(event, context):\n    return os.getpid()\n"
 
 
-def _sandbox_allowed() -> bool:
-    """Whether this machine's kernel allows the sandbox: what `fogbank doctor` tells."""
-    with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as runtime:
-        trial = [sys.executable, "-I", "-S", str(GUEST / "sandbox.py"), root, runtime]
-        return '"problem": null' in subprocess.run(trial, capture_output=True, text=True, check=False).stdout
+def sandbox_trial() -> Trial:
+    """Whether this machine's kernel allows the sandbox: the trial of a server, and of `fogbank doctor`."""
+    return asyncio.run(attempt(Interpreters().own))
 
 
 needs_sandbox = pytest.mark.skipif(
-    not _sandbox_allowed(), reason="the kernel of this machine does not allow the sandbox"
+    not sandbox_trial().works, reason="the kernel of this machine does not allow the sandbox"
 )
 
 

@@ -28,7 +28,8 @@ from fogbank.runtime import (
     StartError,
     making,
 )
-from fogbank.runtime.isolation import Trial
+from fogbank.runtime.interpreters import Interpreters
+from fogbank.runtime.isolation import Trial, attempt
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -138,10 +139,28 @@ async def test_nothing_is_left_of_an_environment_that_cannot_have_keys(
     assert list((runtime.config.data / "runtime" / "environments").iterdir()) == []
 
 
-async def test_where_the_kernel_forbids_the_sandbox(
-    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+async def test_by_default_functions_are_sandboxed_where_the_kernel_allows_it(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """`auto` goes on without; `sandbox` and a shut egress do not start, and say why and what to do."""
+    """Elsewhere the log says once why they are not, and what to do."""
+    trial = await attempt(Interpreters().own)
+    runtime = Runtime(Config(data=tmp_path / "data"), SystemClock(), IDS)
+    await runtime.start()
+    try:
+        task = await run(runtime, make("import os\ndef handler(event, context):\n    return os.getcwd()\n"))
+    finally:
+        await runtime.stop()
+    assert (task == "/var/task") is trial.works
+    said = [record.getMessage() for record in caplog.records if "without a sandbox" in record.getMessage()]
+    assert said == (
+        [] if trial.works else [f"functions run without a sandbox, with your rights: {trial.problem}; {trial.do}"]
+    )
+
+
+async def test_where_the_kernel_forbids_the_sandbox(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`auto` goes on without, and says so once; `sandbox` and a shut egress do not start. All say why."""
 
     async def forbidden(interpreter: Interpreter, folder: Path) -> Trial:
         return Trial("a user namespace: Operation not permitted", "ask the administrator")
@@ -156,6 +175,9 @@ async def test_where_the_kernel_forbids_the_sandbox(
     version = make("import os\ndef handler(event, context):\n    return os.environ['LAMBDA_TASK_ROOT']\n")
     assert await run(runtime, version) == str(version.task)
     await runtime.stop()
+    said = [record.getMessage() for record in caplog.records if "without a sandbox" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].endswith("a user namespace: Operation not permitted; ask the administrator")
 
 
 async def test_without_the_sandbox_egress_cannot_be_shut() -> None:

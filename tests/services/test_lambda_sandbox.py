@@ -28,6 +28,7 @@ from fogbank.core.clock import SystemClock
 from fogbank.core.config import Config, Isolation
 from fogbank.runtime import InitFailedError, Runtime, making
 from fogbank.runtime.isolation import Trial
+from fogbank.runtime.memory import descendants
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_sandbox]
 
@@ -243,6 +244,29 @@ def handler(event, context):
     assert len(processes_of(Path(stream))) >= 4
     await sandbox.reset()
     await until(lambda: not processes_of(Path(stream)))
+
+
+@BOTH
+async def test_idle_environments_are_frozen_there_too(sandbox: Runtime, make: Make, more: dict[str, Any]) -> None:
+    """With what has left the group, and what has lost its parent."""
+    source = """
+import subprocess
+def handler(event, context):
+    if event:
+        subprocess.Popen(["/bin/sh", "-c", "(sleep 1234 &) ; sleep 1235"], start_new_session=True)
+"""
+    version = make(source, **more)
+    await run(sandbox, version, "start")
+    (environment,) = sandbox._pools[version.key].environments
+    memory = environment.memory
+
+    def states() -> list[str]:
+        pids = [memory._pid, *descendants(memory._pid), *descendants(memory._first)]
+        return [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in pids]
+
+    await until(lambda: len(states()) >= 3 and set(states()) == {"T"})
+    assert await run(sandbox, version) is None
+    await until(lambda: set(states()) == {"T"})
 
 
 @pytest.mark.parametrize(

@@ -189,12 +189,14 @@ async def _isolation(config: Config) -> Finding:
             "isolation",
             Verdict.LIMITED,
             f"--isolation process: functions see what you see; {can}",
-            "choose --isolation sandbox" if trial.works else trial.do,
+            "choose --isolation auto" if trial.works else trial.do,
         )
     if trial.works:
-        return Finding(
-            "isolation", Verdict.GOOD, "functions run in a sandbox: namespaces and a small root of their own"
-        )
+        saw = "functions run in a sandbox: namespaces and a small root of their own"
+        if trial.inner is not None:
+            why = f"SnapStart has no snapshots there: no namespaces within namespaces ({trial.inner})"
+            return Finding("isolation", Verdict.LIMITED, f"{saw}; {why}", trial.do)
+        return Finding("isolation", Verdict.GOOD, saw)
     verdict = Verdict.BAD if config.isolation is Isolation.SANDBOX else Verdict.LIMITED
     saw = f"no sandbox ({trial.problem}): each function runs in processes of its own, with your rights"
     return Finding("isolation", verdict, saw, trial.do)

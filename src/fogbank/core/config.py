@@ -85,7 +85,7 @@ class Config:
     """Megabytes that the telemetry database may have; the oldest goes first."""
     telemetry_rate: float = 500.0
     """Spans a second that are written down; of more, whole traces are left out, never those that failed."""
-    isolation: Isolation = Isolation.PROCESS
+    isolation: Isolation = Isolation.AUTO
     egress: Egress = Egress.ON
     otlp_endpoint: str = ""
     """The URL of an OpenTelemetry collector that every span is sent to; none, if it is empty."""

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from fogbank.runtime.interpreters import Interpreter
-from fogbank.runtime.parent import GUEST
+from fogbank.runtime.parent import GUEST, lay_out
 
 _PATIENCE = 20.0
 _SETTINGS = {
@@ -48,23 +48,22 @@ class _Report(msgspec.Struct):
 
 
 async def attempt(interpreter: Interpreter, folder: Path | None = None) -> Trial:
-    """Make one sandbox as environments get it, in a process of its own, and leave it; nothing stays in `folder`."""
+    """Make one sandbox as environments get it, run something in it, and leave it; nothing stays in `folder`."""
     with TemporaryDirectory(prefix="trial-", dir=folder) as name:
         place = Path(name)
-        for part in ("root", "runtime"):
-            (place / part).mkdir()
-        report = await _try(interpreter, place)
+        runtime = await asyncio.to_thread(lay_out, place)
+        report = await _try(interpreter, place / "root", runtime)
     return Trial(report.problem, _advice() if report.problem or report.inner else None, report.inner)
 
 
-async def _try(interpreter: Interpreter, folder: Path) -> _Report:
+async def _try(interpreter: Interpreter, root: Path, runtime: Path) -> _Report:
     process = await asyncio.create_subprocess_exec(
         str(interpreter.path),
         "-I",
         "-S",
         str(GUEST / "sandbox.py"),
-        str(folder / "root"),
-        str(folder / "runtime"),
+        str(root),
+        str(runtime),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -245,13 +245,14 @@ class Maker(Actor):
         self._folder.mkdir(parents=True, exist_ok=True)
         trial = await attempt_sandbox(self.interpreters.own, self._folder)
         if trial.works:
+            _log.info("functions run in a sandbox")
             ports = None
             if self.config.egress is Egress.OFF:
                 ports = (RUNTIME_PORT, self.config.port) if self.door is not None else (RUNTIME_PORT,)
             return Quarters(self._folder, sandboxed=True, inner=trial.inner, ports=ports)
         if wanted is Isolation.SANDBOX or self.config.egress is Egress.OFF:
             raise StartError(f"this machine does not allow the sandbox: {trial.problem}; {trial.do}")
-        _log.info("functions run without a sandbox: %s", trial.problem)
+        _log.warning("functions run without a sandbox, with your rights: %s; %s", trial.problem, trial.do)
         return Quarters(self._folder)
 
     async def prepare_snapshot(

@@ -42,6 +42,7 @@ def lay_out(folder: Path) -> Path:
     _copy(GUEST / "bootstrap.py", seen / "bootstrap.py")
     for place in (seen, folder / "node"):
         _copy(GUEST / "supervisor.py", place / "supervisor.py")
+        place.chmod(0o755)  # the sandbox's user is another than ours
     for name in OFFERED:
         spec = find_spec(name)
         if spec is None or spec.origin is None:
@@ -57,6 +58,7 @@ def _copy(source: Path, target: Path) -> None:
     if not target.is_file() or target.read_bytes() != text:
         temporary = target.with_suffix(f".{os.getpid()}.new")
         temporary.write_bytes(text)
+        temporary.chmod(0o644)
         temporary.replace(target)
 
 

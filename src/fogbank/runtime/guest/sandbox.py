@@ -19,6 +19,7 @@ Runs on Python 3.9 and later, standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -153,6 +154,7 @@ def enter(root: str, runtime: str, hidden: list[str]) -> None:
 
     `root` is an empty folder, `runtime` the runtime's; `hidden` must not be seen, whatever else is shown.
     """
+    os.umask(0o022)
     new_user()
     build(root, runtime)
     for folder in hidden:
@@ -352,7 +354,7 @@ class InnerShell(Shell):
             give_up()
         except OSError:
             os._exit(1)
-        reap_for_ever(life)
+        reap_for_ever(life, small=False)
 
 
 def no_files(folder: str, names: list[str]) -> list[str]:
@@ -400,16 +402,21 @@ def give_up(*, copied: bool = False) -> None:
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "giving up rights for good")
 
 
-def reap_for_ever(life: int) -> None:
+def reap_for_ever(life: int, *, small: bool = True) -> None:
     """Be the first process of the namespaces: reap what is left behind, and go when the prepared parent goes.
 
-    `life`: the reading end of a pipe that only the prepared parent can write to.
+    `life`: the reading end of a pipe that only the prepared parent can write to. A `small` one takes a shell's memory
+    in place of the parent's; it can be traced by whoever has its user and its rights.
     """
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     os.closerange(0, life)
     os.closerange(life + 1, 4096)
+    if small:
+        os.dup2(life, 0, inheritable=True)
+        with contextlib.suppress(OSError):
+            os.execve("/bin/sh", ["/bin/sh", "-c", "read _"], {})  # noqa: S606 - waits for the end of the pipe, no more
     while True:
         try:
             os.read(life, 1)
@@ -425,10 +432,31 @@ def attempt(root: str, runtime: str) -> str | None:
     """Make one whole sandbox and one within it, and leave them. Why there can be no inner one, if it cannot."""
     enter(root, runtime, [])
     wanted = {"binds": [], "tmp": 1, "ports": [9001], "copied": True}
-    outer, reason = within(Shell(wanted), lambda: within(InnerShell(wanted), str)[1])
-    if not outer:
+
+    def inside() -> str:
+        usable()
+        try:
+            return within(InnerShell(wanted), str)[1]
+        except OSError as error:
+            return str(error)
+
+    works, reason = within(Shell(wanted), inside)
+    if not works:
         raise SandboxError(reason or "the trial failed")
     return reason or None
+
+
+def usable() -> None:
+    """Raise an error unless functions could run here: what they need may be closed to whoever they are."""
+    for name in os.listdir("/var/runtime"):
+        place = f"/var/runtime/{name}"
+        try:
+            os.close(os.open(place, os.O_RDONLY))
+        except OSError as error:
+            raise SandboxError(f"functions cannot read {name} of the runtime: {error.strerror}") from error
+    imports = [sys.executable, "-I", "-S", "-c", "import ctypes, json, socket, ssl"]
+    if os.spawnv(os.P_WAIT, sys.executable, imports) != 0:  # noqa: S606 - the interpreter that runs this
+        raise SandboxError(f"{sys.executable} does not run in it")
 
 
 def within(shell: Shell, then: Callable[[], str]) -> tuple[bool, str]:
@@ -444,10 +472,11 @@ def within(shell: Shell, then: Callable[[], str]) -> tuple[bool, str]:
         status = 1
         try:
             shell.enter()
+            said = then()
             status = 0
-            os.write(writer, then().encode())
         except OSError as error:
-            os.write(writer, str(error).encode())
+            said = str(error)
+        os.write(writer, said.encode())
         os._exit(status)
     _, status = os.waitpid(second, 0)
     os.close(living)

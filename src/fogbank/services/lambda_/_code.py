@@ -16,6 +16,7 @@ from fogbank.services.lambda_.model import Code
 from fogbank.storage import Blobs
 
 _temporary = itertools.count()
+_LOOK = 0o055
 
 
 class CodeStore:
@@ -79,6 +80,14 @@ class CodeStore:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def _open_folders(place: Path) -> None:
+    """Let the sandbox's user, which is another than ours, look into the folders, whatever our umask says."""
+    if place.stat().st_mode & _LOOK == _LOOK:
+        return
+    for folder, _, _ in os.walk(place):
+        Path(folder).chmod(0o755)
+
+
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -93,6 +102,7 @@ def _unpack(place: Path, packages: Sequence[Path | bytes]) -> None:
         left = _archive.MAX_UNZIPPED
         for package in packages:
             left -= _archive.unpack(package, temporary, limit=left)
+        _open_folders(temporary)
         with contextlib.suppress(OSError):  # another task was first
             temporary.rename(place)
     finally:
