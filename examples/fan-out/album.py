@@ -31,8 +31,7 @@ class Album(Client):
 
     def put(self, name: str, content: bytes) -> None:
         """Put a file there."""
-        item = {"name": {"S": name}, "content": {"B": content}}
-        self.client("dynamodb").put_item(TableName=self.outputs["FilesTableName"], Item=item)
+        self.client("s3").put_object(Bucket=self.outputs["FilesBucketName"], Key=name, Body=content)
 
     def put_all(self, count: int) -> list[str]:
         """Put so many pictures there; their names."""
@@ -41,16 +40,19 @@ class Album(Client):
             self.put(name, draw(number))
         return names
 
-    def start(self, album: str, names: Sequence[str]) -> str:
-        """Start the state machine; the execution."""
-        reply = self.client("stepfunctions").start_execution(
-            stateMachineArn=self.outputs["PicturesArn"], name=album, input=json.dumps({"files": names})
-        )
-        return str(reply["executionArn"])
+    def complete(self, album: str, names: Sequence[str]) -> None:
+        """Put the list of an album's files there, which sets everything in motion."""
+        self.put(f"albums/{album}.json", json.dumps({"files": names}).encode())
 
-    def split(self, album: str, names: Sequence[str]) -> dict[str, Any]:
-        """Have the messages sent."""
-        return self._invoke("SplitName", {"album": album, "files": names})
+    def execution(self, album: str) -> str:
+        """The execution that the arrival of an album started; empty before that."""
+        states = self.client("stepfunctions")
+        key = f"albums/{album}.json"
+        for found in states.list_executions(stateMachineArn=self.outputs["PicturesArn"])["executions"]:
+            given = json.loads(states.describe_execution(executionArn=found["executionArn"])["input"])
+            if given["detail"]["object"]["key"] == key:
+                return str(found["executionArn"])
+        return ""
 
     def deliver(self, album: str, names: Sequence[str], index: int) -> dict[str, Any]:
         """Hand one message to a worker, as the queue does."""

@@ -45,9 +45,11 @@ def prepare(album: Album) -> tuple[list[str], int]:
 def conducted(album: Album, claims: Claims) -> None:
     """The state machine."""
     names, words = prepare(album)
-    execution = album.start("holidays", names)
-    states = album.client("stepfunctions")
     begun = time.monotonic()
+    album.complete("holidays", names)
+    until(lambda: bool(album.execution("holidays")))
+    execution = album.execution("holidays")
+    states = album.client("stepfunctions")
     ended = until(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING")
     say(f"{len(names)} files, {3 * PICTURES} results in {time.monotonic() - begun:.1f} s")
     report = album.report("holidays")
@@ -64,7 +66,7 @@ def conducted(album: Album, claims: Claims) -> None:
 def counted(album: Album, server: Server, claims: Claims) -> None:
     """The queue and the table, with duplicates and a kill."""
     names, words = prepare(album)
-    album.split("holidays", names)
+    album.complete("holidays", names)
     again = random.Random(5).sample(range(len(names)), len(names) // 2)
     album.send_again("holidays", names, again)
     say(f"{len(names)} messages, and {len(again)} of them once more")
@@ -75,7 +77,7 @@ def counted(album: Album, server: Server, claims: Claims) -> None:
     deadline, moved = time.monotonic() + PATIENCE, time.monotonic()
     total = len(names) + len(again)
     with progress("handling", {"messages": total}) as update:
-        while (left := album.waiting()) and time.monotonic() < deadline:
+        while ((left := album.waiting()) or not album.report("holidays")) and time.monotonic() < deadline:
             update({"messages": total - left})
             if time.monotonic() - moved > 3:  # what the kill interrupted comes again after the visibility timeout
                 server.advance(181)

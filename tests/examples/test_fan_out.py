@@ -42,7 +42,9 @@ def test_a_map_handles_ten_files_at_a_time_and_a_bad_one_spoils_only_its_own(
     album = make_album(server.endpoint, deploy(server, "fan-out/template.yaml", tmp_path))
     names = album.put_all(PICTURES)
     album.put("notes.txt", b"remember the milk")
-    execution = album.start("holidays", [*names, "notes.txt", "gone.png"])
+    album.complete("holidays", [*names, "notes.txt", "gone.png"])
+    until(server, lambda: album.execution("holidays"), seconds=0)
+    execution = album.execution("holidays")
     states = server.client("stepfunctions")
     until(server, lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING", seconds=0)
     assert album.report("holidays") == {"pictures": PICTURES, "failed": 2, "words": WORDS}
@@ -63,9 +65,8 @@ def test_a_map_handles_ten_files_at_a_time_and_a_bad_one_spoils_only_its_own(
 
 def len_of(album: Any, name: str) -> int:
     """Bytes of a file."""
-    key = {"name": {"S": name}}
-    item = album.client("dynamodb").get_item(TableName=album.outputs["FilesTableName"], Key=key)["Item"]
-    return len(item["content"]["B"])
+    length: int = album.client("s3").head_object(Bucket=album.outputs["FilesBucketName"], Key=name)["ContentLength"]
+    return length
 
 
 @pytest.mark.slow
@@ -75,7 +76,7 @@ def test_one_worker_finishes_an_album_however_many_end_at_once_and_however_often
 ) -> None:
     album = make_album(server.endpoint, deploy(server, "fan-out/fan-in.yaml", tmp_path))
     names = [*album.put_all(PICTURES), "gone.png"]
-    album.split("holidays", names)
+    album.complete("holidays", names)
     album.send_again("holidays", names, range(0, len(names), 2))
     until(server, lambda: album.report("holidays"), seconds=0)
     album.send_again("holidays", names, range(1, len(names), 3))

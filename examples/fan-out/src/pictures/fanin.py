@@ -9,6 +9,7 @@ moment, and among duplicates, one does.
 import json
 import os
 from typing import Any
+from urllib.parse import unquote_plus
 
 import boto3
 import png
@@ -23,9 +24,15 @@ queue = boto3.resource("sqs").Queue(os.environ["QUEUE_URL"])
 BATCH = 10
 
 
-def split(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Fan out: a row for the album, then a message for each file. Again with the same album it does the same again."""
-    album, names = event["album"], event["files"]
+def split(event: dict[str, Any], context: Any) -> None:
+    """Fan out when the list of an album's files arrives in the bucket."""
+    for record in event["Records"]:
+        key = unquote_plus(record["s3"]["object"]["key"])
+        send(key.removeprefix("albums/").removesuffix(".json"), json.loads(work.files.get(key))["files"])
+
+
+def send(album: str, names: list[str]) -> None:
+    """A row for the album, then a message for each file. Again with the same album it does the same again."""
     albums.update_item(
         Key={"album": album}, UpdateExpression="SET expected = :count", ExpressionAttributeValues={":count": len(names)}
     )
@@ -38,7 +45,6 @@ def split(event: dict[str, Any], context: Any) -> dict[str, Any]:
         reply = queue.send_messages(Entries=entries)
         if reply.get("Failed"):
             raise RuntimeError(f"messages were not accepted: {reply['Failed']}")
-    return {"album": album, "expected": len(names)}
 
 
 def worker(event: dict[str, Any], context: Any) -> dict[str, Any]:

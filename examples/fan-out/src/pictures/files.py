@@ -1,10 +1,11 @@
-"""Where pictures are: a table, by name. With a bucket, `get_object` and `put_object` go here, and nothing elsewhere."""
+"""Where pictures are: a bucket."""
 
 import os
 
 import boto3
 
-_files = boto3.resource("dynamodb").Table(os.environ["FILES_TABLE"])
+_bucket = boto3.resource("s3").Bucket(os.environ["FILES_BUCKET"])
+_missing = _bucket.meta.client.exceptions.NoSuchKey
 
 
 class NoFileError(Exception):
@@ -13,12 +14,12 @@ class NoFileError(Exception):
 
 def get(name: str) -> bytes:
     """A file's bytes."""
-    item = _files.get_item(Key={"name": name}, ConsistentRead=True).get("Item")
-    if item is None:
-        raise NoFileError(f"there is no file {name}")
-    return bytes(item["content"].value)
+    try:
+        return bytes(_bucket.Object(name).get()["Body"].read())
+    except _missing:
+        raise NoFileError(f"there is no file {name}") from None
 
 
 def put(name: str, content: bytes) -> None:
     """Store a file; the same again changes nothing."""
-    _files.put_item(Item={"name": name, "content": content})
+    _bucket.Object(name).put(Body=content)
