@@ -164,6 +164,39 @@ def test_a_bus_is_told(aws: Callable[..., Any], s3: Any, bucket: str, queue: str
     assert (gone["detail-type"], gone["detail"]["deletion-type"]) == ("Object Deleted", "Permanently Deleted")
 
 
+def test_a_topic_is_told(aws: Callable[..., Any], s3: Any, bucket: str) -> None:
+    """Through the topic to its queue."""
+    sqs, sns = aws("sqs"), aws("sns")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE)
+    put = s3.put_bucket_notification_configuration
+    line = {"TopicArn": topic, "Events": ["s3:ObjectTagging:*"]}
+    assert error(put, Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [line]})["ArgumentName"] == topic
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    put(Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [line]})
+    assert json.loads(receive(sqs, url)["Message"])["Event"] == "s3:TestEvent"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    (record,) = json.loads(receive(sqs, url)["Message"])["Records"]
+    assert record["eventName"] == "ObjectTagging:Put"
+
+
+def test_unknown_events(s3: Any, bucket: str) -> None:
+    """Those that nobody knows are bad, those that are not here are refused by name."""
+    put = s3.put_bucket_notification_configuration
+    for event, code in (("s3:Nonsense", "InvalidArgument"), ("s3:Replication:*", "NotImplemented")):
+        line = {"QueueArn": QUEUE, "Events": [event]}
+        assert error(put, Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [line]})["Code"] == code
+
+
 class TestCode:
     """Functions and layers whose code lies in a bucket."""
 

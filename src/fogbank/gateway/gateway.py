@@ -137,7 +137,9 @@ class Gateway:
         except UnrecognisedError as error:
             return error.codec.encode_error(error.error, request, request_id)
         except ApiError as error:
-            return self._recogniser.neutral(request).encode_error(error, request, request_id)
+            for_s3 = scope is not None and scope.service == "s3"
+            unread = self._recogniser.s3() if for_s3 else self._recogniser.neutral(request)
+            return unread.encode_error(error, request, request_id)
         codec = found.codec
         try:
             where, principal = await self._who(request, found, scope)

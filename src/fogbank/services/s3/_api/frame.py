@@ -20,6 +20,7 @@ from fogbank.services.s3.errors import (
     AccessDeniedError,
     InvalidArgumentError,
     InvalidEncryptionError,
+    InvalidLocationConstraintError,
     InvalidStorageClassError,
     MalformedXmlError,
     MethodNotAllowedError,
@@ -52,6 +53,10 @@ class S3Base(Service):
         problem = problems[0]
         name = str(problem.path[0]) if problem.path else ""
         member = operation.input.members.get(name) if operation.input is not None else None
+        if problem.member == "LocationConstraint":
+            return InvalidLocationConstraintError(str(problem.value))
+        if problem.member == "Events" and problem.constraint in {Constraint.ENUM, Constraint.ELEMENT}:
+            return InvalidArgumentError("A specified event is not supported for notifications.", "Event")
         if member is None or member.location is None:
             return MalformedXmlError()
         if name == "StorageClass":
