@@ -132,6 +132,17 @@ async def test_the_temporary_folder_is_as_large_as_configured(
     assert (size, filled, held) == ([512 * 1024 * 1024], "ENOSPC", 512)
 
 
+async def test_a_large_temporary_folder_is_on_the_disk(sandbox: Runtime, make: Make) -> None:
+    """It would fill the machine's memory. What it may hold is watched, as outside of the sandbox."""
+    version = make(calls("open('/tmp/kept', 'w').write('x')", "os.listdir('/tmp')"), ephemeral=513)
+    assert await run(sandbox, version) == [1, ["kept"]]
+    (environment,) = sandbox._pools[version.key].environments
+    assert (environment.folder / "tmp" / "kept").read_text() == "x"
+    assert (await sandbox.quarters()).keeps_on_disk(version)
+    await sandbox.reset()
+    assert not environment.folder.exists()
+
+
 @BOTH
 async def test_there_is_no_way_out_but_to_fogbank(sandbox: Runtime, make: Make, more: dict[str, Any]) -> None:
     """With egress off: not to the machine's own services, not to the world."""
@@ -326,6 +337,9 @@ def handler(event, context):
     for number in range(60):
         (version.task / "many" / f"m{number}.py").write_text(f"value = {number}\n")
     cached = f"/var/task/many/__pycache__/m7.{sys.implementation.cache_tag}.pyc"
+    await sandbox.compile(version)
+    place = sandbox._bytecode.place(version, sandbox.interpreters.own)
+    assert len(list(place.glob("var/task/many/*.pyc"))) == 60, "before any event"
     assert await run(sandbox, version) == [60, "FileNotFoundError", cached, None, False]
 
 

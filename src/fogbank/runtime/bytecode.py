@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fogbank.core.ids import Ids
+from fogbank.runtime.folders import let_nobody_write
 from fogbank.runtime.forker import Order, Sandbox
 from fogbank.runtime.interpreters import Interpreter
 from fogbank.runtime.model import Exit, FunctionVersion, StartError
@@ -37,7 +38,6 @@ _PROGRAM = (
     f"import sys, compileall; sys.pycache_prefix = {SEEN!r}; "
     "[compileall.compile_dir(place, quiet=2) for place in sys.argv[1:]]"
 )
-_NOBODY = 65534
 _DONE = ".compiled"
 
 
@@ -61,6 +61,7 @@ class Bytecode:
         self._ids = ids
         self._spawn = spawn
         self._compiling: dict[Path, asyncio.Task[None]] = {}
+        self._ahead = asyncio.Semaphore(1)
 
     def sweep(self) -> None:
         """Remove what was compiled longest ago, past `_KEPT` packages. Nothing runs yet."""
@@ -110,6 +111,11 @@ class Bytecode:
         if task is not None and sources >= _LARGE:
             await asyncio.wait({task}, timeout=_PATIENCE)
 
+    async def ahead(self, version: FunctionVersion, interpreter: Interpreter, parent: PreparedParent) -> None:
+        """The same before any event, for one package after the other: a stack may bring hundreds."""
+        async with self._ahead:
+            await self.ready(version, interpreter, parent)
+
     def _begin(self, job: _Job, interpreter: Interpreter, parent: PreparedParent) -> asyncio.Task[None] | None:
         """The task that does it; `None` if it has been done."""
         if job.mark.exists():
@@ -150,8 +156,7 @@ class Bytecode:
 def _make(place: Path) -> None:
     """The folder, which the sandbox's user may write to."""
     place.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        os.chown(place, _NOBODY, _NOBODY)
+    let_nobody_write(place)
 
 
 def _mark(place: Path, what: str) -> Path:

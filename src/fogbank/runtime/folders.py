@@ -1,4 +1,4 @@
-"""Removing the folder of an environment, whatever the function left in it."""
+"""The folders of environments: whose they are, and how they are removed, whatever the function left in them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fogbank.core.clock import complete
+
+_NOBODY = 65534
+
+
+def let_nobody_write(folder: Path) -> None:
+    """Give a folder to whom sandboxed functions are outside, when Fogbank is root; else they are who it is."""
+    if os.geteuid() == 0:
+        os.chown(folder, _NOBODY, _NOBODY)
 
 
 def remove(folder: Path, done: asyncio.Future[None]) -> None:

@@ -25,9 +25,9 @@ _log = logging.getLogger("fogbank.runtime")
 class Sandbox:
     """What an environment's sandbox holds; see `Shell` in `guest/sandbox.py`.
 
-    `binds` are (source, target, writable); `tmp` is the size of /tmp in MB. With `ports` it has a network of its own,
-    which is nothing but sockets that listen at those ports: they are in `Forked`. `copied`: it is to be a snapshot's,
-    and others are made within it.
+    `binds` are (source, target, writable); `tmp` is the size of /tmp in MB, 0 if it is bound. With `ports` it has a
+    network of its own, which is nothing but sockets that listen at those ports: they are in `Forked`. `copied`: it is
+    to be a snapshot's, and others are made within it.
     """
 
     binds: Sequence[tuple[str, str, bool]]

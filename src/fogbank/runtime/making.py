@@ -16,6 +16,7 @@ from fogbank.core.lifecycle import Actor
 from fogbank.runtime.bytecode import Bytecode
 from fogbank.runtime.company import executables
 from fogbank.runtime.environment import Environment
+from fogbank.runtime.folders import let_nobody_write
 from fogbank.runtime.forker import Forker, Order
 from fogbank.runtime.interpreters import Choice, Interpreter, Interpreters
 from fogbank.runtime.isolation import attempt as attempt_sandbox
@@ -161,6 +162,8 @@ class Maker(Actor):
     async def _furnish(self, environment: Environment, attempt: Attempt, choice: Choice, quarters: Quarters) -> None:
         """See to what it finds when it starts, and say in its log what it lacks."""
         parent, found, snapshot = attempt.parent, choice.interpreter, attempt.snapshot
+        if quarters.sandboxed and quarters.keeps_on_disk(environment.version):
+            let_nobody_write(environment.folder / "tmp")
         if snapshot is not None and snapshot.files is not None:
             await asyncio.to_thread(_copy, snapshot.files, environment.folder / "tmp")
         if snapshot is None and environment.how is Initialization.SNAP_START and quarters.inner is not None:

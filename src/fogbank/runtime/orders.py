@@ -23,6 +23,8 @@ MAX_PROCESSES = 1024
 """Processes and threads of an environment. Source: the Lambda quotas page."""
 MAX_COPIED = 8192
 """Processes and threads of all environments of a snapshot in a sandbox; each has `MAX_PROCESSES` at most."""
+IN_MEMORY = 512
+"""Megabytes of temporary files that a sandbox keeps in memory at most: what a function has if it asks for nothing."""
 RUNTIME_PORT = 9001
 """Where the Runtime API is in an environment that has a network of its own, as on Lambda."""
 
@@ -44,6 +46,14 @@ class Quarters:
     def api(self, address: str) -> str:
         """Where an environment finds its Runtime API, which is at `address` in the machine's network."""
         return address if self.ports is None else f"127.0.0.1:{RUNTIME_PORT}"
+
+    def temporary(self, name: str) -> Path:
+        """The folder that an environment of that name has for temporary files, where they are on the disk."""
+        return self.folder / "environments" / name / "tmp"
+
+    def keeps_on_disk(self, version: FunctionVersion) -> bool:
+        """Whether its temporary files are on the disk; as much as everybody has, a sandbox has in memory."""
+        return not self.sandboxed or version.ephemeral > IN_MEMORY
 
     def place(
         self,
@@ -104,7 +114,7 @@ def order_for(
     sandbox = None
     if quarters.sandboxed:
         limits["RLIMIT_NPROC"] = _processes(role)
-        sandbox = replace(_sandbox(version, choice, quarters, compiled), copied=role is Role.SNAPSHOT)
+        sandbox = replace(_sandbox(name, version, choice, quarters, compiled), copied=role is Role.SNAPSHOT)
     wrapper = version.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
     found = choice.interpreter
     if found is not None and found.language == "python" and not wrapper:
@@ -159,7 +169,7 @@ def supervised(order: Order, names: Sequence[str], place: Place, python: str) ->
 
 
 def _sandbox(
-    version: FunctionVersion, choice: Choice, quarters: Quarters, compiled: Sequence[tuple[str, str, bool]]
+    name: str, version: FunctionVersion, choice: Choice, quarters: Quarters, compiled: Sequence[tuple[str, str, bool]]
 ) -> Sandbox:
     binds = [(str(version.task.absolute()), "/var/task", False), *compiled]
     if version.layers is not None:
@@ -169,6 +179,9 @@ def _sandbox(
         prefix = choice.interpreter.path.resolve().parent.parent
         if prefix.parts[1:2] != ("usr",):
             binds.append((str(prefix), str(prefix), False))
+    if quarters.keeps_on_disk(version):
+        binds.append((str(quarters.temporary(name)), "/tmp", True))  # noqa: S108 - its own
+        return Sandbox(binds, 0, quarters.ports)
     return Sandbox(binds, version.ephemeral, quarters.ports)
 
 

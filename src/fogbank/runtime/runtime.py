@@ -135,6 +135,13 @@ class Runtime(Maker):
         choice = await self.interpreters.choose(runtime)
         await self._parent(self._forker(choice))
 
+    async def compile(self, version: FunctionVersion) -> None:
+        """Have what a sandboxed version's environments import compiled before its first event."""
+        choice = await self.interpreters.choose(version.runtime)
+        found = choice.interpreter
+        if found is not None and found.language == "python" and (await self.quarters()).sandboxed:
+            await self._bytecode.ahead(version, found, await self._parent(found))
+
     def retire(self, key: str) -> None:
         """A version is replaced or deleted: its idle environments end, the others finish their event first."""
         self._snapshots.drop(key)
@@ -348,8 +355,9 @@ class Runtime(Maker):
             busy = bool(watched)
             for environment in watched:
                 await _look(environment)
-            if looks % _DISK_EVERY == 0 and not (await self.quarters()).sandboxed:
-                await _look_at_disk(watched)
+            if looks % _DISK_EVERY == 0:
+                quarters = await self.quarters()
+                await _look_at_disk([each for each in watched if quarters.keeps_on_disk(each.version)])
 
 
 async def _look(environment: Environment) -> None:

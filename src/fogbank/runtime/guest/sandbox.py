@@ -249,9 +249,9 @@ def hide(root: str, folder: str) -> None:
 class Shell:
     """The namespaces of one environment, made by a process that passes on.
 
-    `wanted` is what Fogbank asked for: {"binds": [[source, target, writable]], "tmp": MB, "ports": [number] or null,
-    "copied": whether it is to be a snapshot's}. With ports the environment has a network of its own, that is loopback
-    only; `sockets` listen at those ports then, for Fogbank to answer.
+    `wanted` is what Fogbank asked for: {"binds": [[source, target, writable]], "tmp": MB or 0, "ports": [number] or
+    null, "copied": whether it is to be a snapshot's}. With ports the environment has a network of its own, that is
+    loopback only; `sockets` listen at those ports then, for Fogbank to answer.
     """
 
     def __init__(self, wanted: dict[str, Any]) -> None:
@@ -292,7 +292,8 @@ class Shell:
 
     def mount(self) -> None:
         """Put the environment's own folders in place, and leave the machine behind."""
-        self.mount_tmp()
+        if self.wanted["tmp"]:
+            self.mount_tmp()
         for source, target, writable in self.wanted["binds"]:
             self.show(HOST + source, target, writable=writable)
         mount_proc()

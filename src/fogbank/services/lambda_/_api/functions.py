@@ -113,7 +113,7 @@ class Functions(LambdaBase):
             return first
 
         made = await self.kit.storage.transact(body)
-        self._prepare(config["Runtime"])
+        self._prepare(config["Runtime"], ref)
         self._take_snapshot(made)
         return render_pending(made, arn=ref.arn, revision=ids.uuid())
 
@@ -123,19 +123,23 @@ class Functions(LambdaBase):
         except RuntimeUnavailableError as error:
             raise InvalidParameterValueError(str(error)) from error
 
-    def _prepare(self, runtime: str) -> None:
-        """Start the prepared parent beside the answer: the first event should not wait for it."""
+    def _prepare(self, runtime: str, ref: FunctionRef | None = None) -> None:
+        """Start the prepared parent beside the answer, and compile the function: its first event should not wait."""
         if self.running:
-            self.spawn(self._prepared(runtime), name="lambda-prepare")
+            self.spawn(self._prepared(runtime, ref), name="lambda-prepare")
 
     def _take_snapshot(self, version: Version) -> None:
         """Run the init code of a new version beside the answer, if it has SnapStart."""
         if version.state is VersionState.PENDING:
             self._snapshots.take(FunctionRef(version.ref.scope, version.ref.name, version.text))
 
-    async def _prepared(self, runtime: str) -> None:
+    async def _prepared(self, runtime: str, ref: FunctionRef | None) -> None:
         try:
             await self.kit.runtime.prepare(runtime)
+            if ref is not None:
+                await self.kit.runtime.compile((await self._targets.find(ref)).pick(0.0).version)
+        except FunctionNotFoundError:
+            return  # it was deleted
         except (RuntimeUnavailableError, StartError) as error:
             _log.warning("%s functions cannot start: %s", runtime, error)
 
@@ -252,7 +256,7 @@ class Functions(LambdaBase):
         before, changed, made = await self.kit.storage.transact(body)
         if not dry:
             self.kit.runtime.retire(key_of(before))
-            self._prepare(changed.config["Runtime"])
+            self._prepare(changed.config["Runtime"], ref)
         revision = self.kit.ids.uuid()
         if made is not None:
             self._take_snapshot(made)
