@@ -289,6 +289,7 @@ class SqliteStorage:
             raise StorageError(f"{path}: cannot be opened as a database: {error}") from error
         self._write_tx = _SqliteTx(self._writer)
         self._read_tx = _SqliteTx(self._reader)
+        self._reading = False
         self._pending: deque[_Pending] = deque()
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
@@ -322,12 +323,21 @@ class SqliteStorage:
             raise StorageError("the storage is closed")
         if self._write_tx.joining:
             return await body(self._write_tx)
-        tx = self._read_tx
-        tx.statement("BEGIN")
-        try:
-            return _drive(body(tx))
-        finally:
-            tx.statement("COMMIT")
+        if not self._reading:
+            self._read_tx.statement("BEGIN")
+            self._reading = True
+            asyncio.get_running_loop().call_soon(self._end_reading)
+        return _drive(body(self._read_tx))
+
+    def _end_reading(self) -> None:
+        """End the snapshot that the reads of one turn of the loop share.
+
+        It was begun, and its end put in the loop's queue, before any commit that it does not show was announced: who
+        has been told of a commit reads after this.
+        """
+        if self._reading:
+            self._reading = False
+            self._read_tx.statement("COMMIT")
 
     def _gather(self, loop: asyncio.AbstractEventLoop, idle: int = 0, turns: int = 1, seen: int = 0) -> None:
         """Run the batch when no more come: after some turns of the loop, each a look at the sockets, without any."""
@@ -477,6 +487,7 @@ class SqliteStorage:
         if self._thread is not None:
             self._syncs.put(None)
             await asyncio.to_thread(self._thread.join)
+        self._end_reading()
         self._reader.close()
         self._writer.close()
         os.close(self._lock)
