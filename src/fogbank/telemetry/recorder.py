@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from fogbank.telemetry.model import Kind, Span, Status
 
-MAX_BUFFER = 4_000
+MAX_BUFFER = 500
 """Spans in memory before they are handed on at once."""
 _REMEMBERED = 10_000
 """Failed traces that are remembered, so that what belongs to them is kept as well."""
 _HASHES = 1 << 16
-_SHORTEST = 0.05
+_SHORTEST = 0.005
 """Seconds: what came in less says little about a rate."""
 
 

@@ -11,6 +11,7 @@ import re
 import sys
 import unicodedata
 from functools import cache, lru_cache
+from itertools import groupby
 
 
 class UnsupportedPatternError(ValueError):
@@ -124,13 +125,35 @@ def _property(found: re.Match[str], *, in_class: bool) -> str:
 @cache
 def _category_ranges(category: str) -> str:
     """The code points of a Unicode category, as the inside of a character class."""
-    ranges: list[str] = []
-    start: int | None = None
-    for code in range(sys.maxunicode + 2):
-        inside = code <= sys.maxunicode and unicodedata.category(chr(code)).startswith(category)
-        if inside and start is None:
-            start = code
-        elif not inside and start is not None:
-            ranges.append(f"\\U{start:08x}-\\U{code - 1:08x}")
-            start = None
-    return "".join(ranges)
+    found: list[list[int]] = []
+    for start, end, name in _runs():
+        if not name.startswith(category):
+            continue
+        if found and found[-1][1] == start - 1:
+            found[-1][1] = end
+        else:
+            found.append([start, end])
+    return "".join(f"\\U{start:08x}-\\U{end:08x}" for start, end in found)
+
+
+@cache
+def _runs() -> tuple[tuple[int, int, str], ...]:
+    """First and last of the code points that follow each other in one category, and its name.
+
+    Planes 4 to 13 are unassigned and those from 15 on for private use: all of them are in C, and are not looked at one
+    by one, for the first request that needs this waits for it.
+    """
+    runs: list[tuple[int, int, str]] = []
+    for first, last in ((0, 0x3FFFF), (0x40000, 0xDFFFF), (0xE0000, 0xEFFFF), (0xF0000, sys.maxunicode)):
+        if first in _UNIFORM:
+            runs.append((first, last, _UNIFORM[first]))
+            continue
+        code = first
+        for name, group in groupby(map(unicodedata.category, map(chr, range(first, last + 1)))):
+            count = sum(1 for _ in group)
+            runs.append((code, code + count - 1, name))
+            code += count
+    return tuple(runs)
+
+
+_UNIFORM = {0x40000: "Cn", 0xF0000: "Co"}
