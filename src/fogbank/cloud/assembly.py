@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fogbank.cloud.recording import Recorder
@@ -79,7 +79,7 @@ class LocalCloud(Actor):
         self.telemetry = Telemetry(config, clock)
         self._recorder = Recorder(self.telemetry, clock)
         self.usage = Usage(self.telemetry, clock)
-        self.telemetry.observe(SpanMeter(self.usage))
+        self.telemetry.observe(SpanMeter(self.usage), counts=True)
         self.exporter = _exporter(config, clock)
         if self.exporter is not None:
             self.telemetry.observe(self.exporter.take)
@@ -177,19 +177,19 @@ class LocalCloud(Actor):
             )
             return await self._answer(door, call, request)
         begin = self.clock.time()
-        if trace is None:
-            inner = Trace.begin(self.clock, self.ids)
-            parent = ""
-        else:
-            parent = trace.parent
+        parent = "" if trace is None else trace.parent
+        inner = trace or Trace.begin(self.clock, self.ids)
+        wanted = self.telemetry.wants(inner.root)
+        if wanted and trace is not None:
             inner = trace.child(self.ids)
         call = Call(scope, service, operation, request_id or self.ids.uuid(), inner, principal)
         try:
             reply = await self._answer(door, call, request)
         except ApiError as error:
+            if inner is trace:  # it was not to be recorded, and what it caused went on with its parent
+                call = replace(call, trace=trace.child(self.ids))
             self._recorder.failed(door.operation, call, request, error, parent, begin)
             raise
-        wanted = self.telemetry.wants(inner.root)
         if wanted:
             self._recorder.done(door.operation, call, request, parent, begin)
         elif trace is None:

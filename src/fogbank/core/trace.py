@@ -16,7 +16,10 @@ from fogbank.core.ids import Ids
 
 _ROOT = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}")
 _SPAN = re.compile(r"[0-9a-f]{16}")
-_OWN = re.compile(r"Root=(1-[0-9a-f]{8}-[0-9a-f]{24});Parent=([0-9a-f]{16})(?:;Sampled=([01]))?")
+_OWN = re.compile(
+    r"Root=(1-[0-9a-f]{8}-[0-9a-f]{24});Parent=([0-9a-f]{16})(?:;Sampled=([01]))?"
+    r"(?:;Lineage=([0-9a-f]{8}:\d{1,5}(?:\|[0-9a-f]{8}:\d{1,5}){0,31}))?"
+)
 _DECISIONS = {"1": True, "0": False}
 _TRACEPARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?"
@@ -75,8 +78,8 @@ class Trace(NamedTuple):
             return None
         own = _OWN.fullmatch(header)
         if own is not None:  # as `header` writes it: a third of the cost
-            root, parent, sampled = own.groups()
-            return cls(root, parent, None if sampled is None else sampled == "1")
+            root, parent, sampled, lineage = own.groups()
+            return cls(root, parent, None if sampled is None else sampled == "1", "", lineage or "")
         fields = dict(part.strip().partition("=")[::2] for part in header[:512].split(";"))
         root, parent = fields.get("Root", ""), fields.get("Parent", "")
         if not _ROOT.fullmatch(root):

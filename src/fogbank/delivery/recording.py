@@ -28,7 +28,8 @@ class Recorder:
 
     def arrived(self, attempt: Attempt, begin: float) -> None:
         """An attempt succeeded."""
-        self._tried(attempt, begin, Status.OK, "", "")
+        if attempt.number > 1 or self._telemetry.wants(attempt.message.trace.root):
+            self._tried(attempt, begin, Status.OK, "", "")
 
     def failed(self, attempt: Attempt, begin: float, error: Exception) -> None:
         """An attempt failed; another may follow."""

@@ -107,7 +107,18 @@ def event_size(entry: Mapping[str, Any]) -> int:
     return total + sum(size(resource) for resource in entry.get("Resources") or ())
 
 
+@lru_cache(maxsize=1000)
+def _one_event(bus: str) -> Sequence[Use]:
+    return (Use("events.custom", bus, 1),)
+
+
 def _put_events(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Sequence[Use]:
+    entries = request["Entries"]
+    if len(entries) == 1:
+        (entry,) = entries
+        length = len(entry.get("Detail") or "") + len(entry.get("Source") or "") + len(entry.get("DetailType") or "")
+        if length <= _SAFE and "Resources" not in entry:
+            return _one_event(entry.get("EventBusName") or "default") if "EventId" in reply["Entries"][0] else NOTHING
     buses: dict[str, int] = {}
     large: dict[str, int] = {}
     for entry, result in zip(request["Entries"], reply.get("Entries") or (), strict=False):

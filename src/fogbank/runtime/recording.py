@@ -35,7 +35,7 @@ class Recorder:
             outer = Trace.begin(self._clock, self._ids)._replace(parent="")
         sampled = version.traced if outer.sampled is None else outer.sampled
         inner = Trace(outer.root, self._ids.hex(16), sampled, lineage=outer.lineage)
-        if self._telemetry.on:
+        if self._telemetry.on and self._telemetry.wants(inner.root):
             self._telemetry.begun(inner.root, inner.parent, outer.parent, f"lambda/{version.name}")
         return event.with_trace(inner.header), inner, outer.parent
 
@@ -48,49 +48,48 @@ class Recorder:
         environment: Environment | None,
     ) -> None:
         """An invocation ended. `context` is its own, its parent, and when it began."""
-        inner, parent, begin = context
+        inner, _, begin = context
+        telemetry = self._telemetry
+        attributes = _billing(version, event, inner, outcome, environment)
+        begun = environment is not None and bool(environment.phases)
+        if not (begun or outcome.error is not None or telemetry.wants(inner.root)):
+            telemetry.count(self._span(version, event, context, outcome, attributes))
+            return
         correlation = ids_of_payload(event.payload)
-        attributes: dict[str, Any] = {
+        attributes |= {
             "request_id": event.request_id,
             "keys": (event.request_id, *correlation),
             "version": version.version,
             "runtime": version.runtime,
-            "memory": version.memory,
             "duration": outcome.duration,
-            "billed": outcome.billed,
             "used": outcome.memory,
         }
         if outcome.init is not None:
             attributes["init"] = outcome.init
-        if event.stream is not None and event.stream.size:
-            attributes["streamed"] = event.stream.size
-        if version.traced and inner.sampled:
-            attributes["traced"] = True
-        if version.processors is not None:
-            attributes["trial"] = True
-        if version.architecture != "x86_64":
-            attributes["architecture"] = version.architecture
-        if version.ephemeral > FREE_EPHEMERAL:
-            attributes["ephemeral"] = version.ephemeral
         if correlation:
             attributes["correlation"] = correlation
         if environment is not None:
             attributes["environment"] = environment.id
             attributes["log_group"] = version.logging.group
             attributes["log_stream"] = environment.log_stream
-            if environment.how is Initialization.PROVISIONED:
-                attributes["provisioned"] = True
-            if environment.phases:
-                if any(name == "restore" for name, _, _ in environment.phases):
-                    attributes["restored"] = True
+            if begun:
                 attributes["cold"] = self._phases(version, inner, environment, begin)
-        self._telemetry.record(
-            Span(
-                *(inner.root, inner.parent, parent, Kind.INVOCATION, version.name, "lambda", "invocation"),
-                *(event.function_arn, version.scope, begin, self._clock.time()),
-                *(Status.OK if outcome.error is None else Status.FAULT, outcome.error_type or outcome.error or ""),
-                attributes,
-            )
+        telemetry.record(self._span(version, event, context, outcome, attributes))
+
+    def _span(
+        self,
+        version: FunctionVersion,
+        event: Event,
+        context: tuple[Trace, str, float],
+        outcome: Outcome,
+        attributes: dict[str, Any],
+    ) -> Span:
+        inner, parent, begin = context
+        return Span(
+            *(inner.root, inner.parent, parent, Kind.INVOCATION, version.name, "lambda", "invocation"),
+            *(event.function_arn, version.scope, begin, self._clock.time()),
+            *(Status.OK if outcome.error is None else Status.FAULT, outcome.error_type or outcome.error or ""),
+            attributes,
         )
 
     def _phases(self, version: FunctionVersion, inner: Trace, environment: Environment, begin: float) -> bool:
@@ -105,3 +104,26 @@ class Recorder:
                 )
             )
         return bool(waited)
+
+
+def _billing(
+    version: FunctionVersion, event: Event, inner: Trace, outcome: Outcome, environment: Environment | None
+) -> dict[str, Any]:
+    """What the meter reads of an invocation."""
+    attributes: dict[str, Any] = {"memory": version.memory, "billed": outcome.billed}
+    if event.stream is not None and event.stream.size:
+        attributes["streamed"] = event.stream.size
+    if version.traced and inner.sampled:
+        attributes["traced"] = True
+    if version.processors is not None:
+        attributes["trial"] = True
+    if version.architecture != "x86_64":
+        attributes["architecture"] = version.architecture
+    if version.ephemeral > FREE_EPHEMERAL:
+        attributes["ephemeral"] = version.ephemeral
+    if environment is not None:
+        if environment.how is Initialization.PROVISIONED:
+            attributes["provisioned"] = True
+        if any(name == "restore" for name, _, _ in environment.phases):
+            attributes["restored"] = True
+    return attributes

@@ -63,6 +63,8 @@ _WORK: Mapping[str, frozenset[str]] = {
     "kms": frozenset({"Encrypt", "Decrypt", "GenerateDataKey"}),
 }  # fmt: skip
 """The requests that are an application's work; others set things up, or look."""
+_SAMPLED = frozenset({Kind.API, Kind.INVOCATION})
+"""The kinds of work of which under pressure only some spans are made."""
 _THROUGH = frozenset({Kind.WAIT, Kind.DELIVERY, Kind.DEAD_LETTER, Kind.PHASE, Kind.STATE, Kind.SEGMENT, Kind.SPAN})
 _REFUSED_WORK = {"lambda": "Invoke", "stepfunctions": "StartExecution"}
 """What is counted as a request only if it did not become an invocation or an execution."""
@@ -198,7 +200,7 @@ class Graph:
             del places[next(iter(places))]
 
     def _work(self, span: Span, target: str) -> None:
-        count = round(self._telemetry.weight) if span.kind is Kind.API and not span.status else 1
+        count = round(self._telemetry.weight) if span.kind in _SAMPLED and not span.status else 1
         pending = _Pending(
             span.trace, span.parent, target, int(span.end // 60), span.status, span.end - span.start, count
         )

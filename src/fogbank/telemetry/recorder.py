@@ -11,6 +11,8 @@ MAX_BUFFER = 500
 _REMEMBERED = 10_000
 """Failed traces that are remembered, so that what belongs to them is kept as well."""
 _HASHES = 1 << 16
+_ALL = "~"
+"""Behind every id."""
 _SHORTEST = 0.005
 """Seconds: what came in less says little about a rate."""
 
@@ -38,6 +40,8 @@ class Sampler:
         self._credit = rate
         self._share = _HASHES
         """Of so many hashes of a trace, those below are wanted; it follows the rate of the last batch."""
+        self._below = _ALL
+        """The same as text, to compare the end of a trace's id with."""
         self._failed: dict[str, None] = {}
 
     def keep(self, spans: Sequence[Span], elapsed: float) -> Sequence[Span]:
@@ -60,8 +64,12 @@ class Sampler:
 
     def wants(self, trace: str) -> bool:
         """Whether a span of this trace (X-Ray's form) that did not fail is worth making."""
-        share = self._share
-        return share == _HASHES or int(trace[-4:], 16) < share
+        return trace[-4:] < self._below
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether every trace is wanted: there is no pressure."""
+        return self._below is _ALL
 
     @property
     def weight(self) -> float:
@@ -71,13 +79,18 @@ class Sampler:
     def relax(self) -> None:
         """Want every trace again: there is no pressure any more."""
         self._share = _HASHES
+        self._below = _ALL
 
     def _adjust(self, spans: int, elapsed: float) -> None:
         """Want so many traces that at the present rate about as many spans are made as are kept."""
         if elapsed < _SHORTEST:
             return
         offered = spans * _HASHES / max(self._share, 1) / elapsed
-        self._share = _HASHES if offered <= self.rate else max(1, int(self.rate / offered * _HASHES))
+        if offered <= self.rate:
+            self.relax()
+        else:
+            self._share = max(1, int(self.rate / offered * _HASHES))
+            self._below = f"{self._share:04x}"
 
     def _remember(self, trace: str) -> None:
         if trace not in self._failed:

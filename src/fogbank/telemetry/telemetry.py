@@ -55,6 +55,7 @@ class Telemetry(Actor):
         self._sampler = Sampler(config.telemetry_rate)
         self._buffer: list[Span] = []
         self._armed = False
+        self._relaxing = False
         self._waiting: list[Span] = []
         self._writing: asyncio.Task[None] | None = None
         self._storage: SqliteStorage | None = None
@@ -63,6 +64,7 @@ class Telemetry(Actor):
         self.begun: Callable[[str, str, str, str], None] = _unheard
         """Is told of long spans when they begin: trace, id, parent, node (`lambda/orders`)."""
         self._observers: list[Observer] = []
+        self._counters: list[Observer] = []
         self._after_flush: list[Callable[[], Awaitable[None]]] = []
         self._after_reset: list[Callable[[], None]] = []
         self._after_prune: list[Callable[[float], Awaitable[None]]] = []
@@ -83,12 +85,13 @@ class Telemetry(Actor):
         Always, but under pressure: then of the most frequent kinds (requests, matches of rules, messages) only those of
         some traces are. Ask where a span is made for every request, and not where it is what something is billed by.
         """
-        if self._sampler.wants(root):
-            return True
-        if self._clock.machine_monotonic() - self._flushed_at < _QUIET:
-            return False
-        self._sampler.relax()
-        return True
+        return self._sampler.wants(root)
+
+    def count(self, span: Span) -> None:
+        """Take a span that is not wanted, but by which something is billed: only what counts is shown it."""
+        one = (span,)
+        for observer in self._counters:
+            observer(one)
 
     @property
     def weight(self) -> float:
@@ -106,9 +109,14 @@ class Telemetry(Actor):
         """Spans that were left out by sampling since the start."""
         return self._sampler.dropped
 
-    def observe(self, observer: Observer) -> None:
-        """Have every span handed to `observer`, in batches, before any is left out."""
+    def observe(self, observer: Observer, *, counts: bool = False) -> None:
+        """Have every span handed to `observer`, in batches, before any is left out.
+
+        One that `counts` is also given those that were made only to be counted.
+        """
         self._observers.append(observer)
+        if counts:
+            self._counters.append(observer)
 
     def on_flush(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Have a coroutine function called after every flush: the moment to write down what was counted."""
@@ -153,11 +161,23 @@ class Telemetry(Actor):
         now = self._clock.machine_monotonic()
         kept = self._sampler.keep(spans, now - self._flushed_at)
         self._flushed_at = now
+        if not (self._relaxing or self._sampler.wants_all):
+            self._relaxing = True
+            asyncio.get_running_loop().call_later(_QUIET, self._relax)
         if len(self._waiting) + len(kept) > MAX_WAITING:
             failed = [span for span in kept if span.status]
             self._sampler.dropped += len(kept) - len(failed)
             kept = failed[: max(0, 2 * MAX_WAITING - len(self._waiting))]
         self._waiting += kept
+
+    def _relax(self) -> None:
+        """Want every trace again if there was no span for a while; else look again when there may have been none."""
+        quiet = self._clock.machine_monotonic() - self._flushed_at
+        if quiet < _QUIET and not self._sampler.wants_all and self.running:
+            asyncio.get_running_loop().call_later(_QUIET - quiet, self._relax)
+            return
+        self._relaxing = False
+        self._sampler.relax()
 
     # -- writing and reading ------------------------------------------------------------------------------------
 

@@ -136,7 +136,7 @@ class Usage:
         if not totals:
             self._telemetry.touch()
         trace = self._traces.get(root) if root else None
-        if trace is None and root:
+        if trace is None and root and self._telemetry.wants(root):
             trace = self._follow(root)
         if trace is not None and not trace:
             self._dirty[root] = trace
