@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml
 		{ echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing Fogbank and its tools into $(VENV) (once, about a minute)…"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sam,audit,dev]'
+	@$(BIN)/python -m compileall -q src  # an editable install has no bytecode, and its first start would be slow
 	@touch $(STAMP)
 
 demo: venv ## run the order system from its template and watch it survive a kill -9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from fogbank.cloud.recording import Recorder
@@ -18,7 +18,7 @@ from fogbank.core.errors import ApiError, InternalFailureError, NotImplementedBy
 from fogbank.core.http import HttpResponse
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
-from fogbank.core.models import OperationModel, UnknownServiceError, service_model
+from fogbank.core.models import OperationModel, UnknownOperationNameError, UnknownServiceError, service_model
 from fogbank.core.scope import DEFAULT_REGION, Scope
 from fogbank.core.sites import Sites, Visit
 from fogbank.core.trace import Trace
@@ -96,12 +96,7 @@ class LocalCloud(Actor):
         self.delivery.route("target", TargetRoute(self, self.delivery, clock))
         self._sources = [service for service in self.services.values() if isinstance(service, CredentialSource)]
         self._doors: dict[tuple[str, str], _Door] = {}
-        for name, service in self.services.items():
-            model = service_model(name)
-            for operation, handler in service.handlers().items():
-                self._doors[name, operation] = _Door(
-                    service, model.operation(operation), handler, rule_of(name, operation)
-                )
+        """Those that were used: to make them all would take a tenth of a second before the server is ready."""
 
     @classmethod
     def on_disk(cls, config: Config, clock: Clock, ids: Ids) -> LocalCloud:
@@ -159,7 +154,7 @@ class LocalCloud(Actor):
         request_id: str | None = None,
     ) -> Reply:
         """Make an API call; see `fogbank.core.call.Cloud`."""
-        door = self._doors.get((service, operation))
+        door = self._doors.get((service, operation)) or self._open(service, operation)
         if door is None:
             raise self._missing(service, operation)
         if trace is not None and trace.lineage and service not in _KEEP_LINEAGE:
@@ -187,7 +182,7 @@ class LocalCloud(Actor):
             reply = await self._answer(door, call, request)
         except ApiError as error:
             if inner is trace:  # it was not to be recorded, and what it caused went on with its parent
-                call = replace(call, trace=trace.child(self.ids))
+                call = call._replace(trace=trace.child(self.ids))
             self._recorder.failed(door.operation, call, request, error, parent, begin)
             raise
         if wanted:
@@ -259,7 +254,22 @@ class LocalCloud(Actor):
 
     def implements(self, service: str, operation: str) -> bool:
         """Whether a call would be answered by a service."""
-        return (service, operation) in self._doors
+        return (service, operation) in self._doors or self._open(service, operation) is not None
+
+    def _open(self, service: str, operation: str) -> _Door | None:
+        """The door of an operation that is called for the first time; `None` if nobody answers it."""
+        owner = self.services.get(service)
+        if owner is None:
+            return None
+        try:
+            model = service_model(service).operation(operation)
+        except UnknownOperationNameError:
+            return None
+        handler = owner.handler(model)
+        if handler is None:
+            return None
+        door = self._doors[service, operation] = _Door(owner, model, handler, rule_of(service, operation))
+        return door
 
     def _missing(self, service: str, operation: str) -> ApiError:
         """The error for what nobody answers: it names what is missing (no silent success)."""

@@ -14,7 +14,7 @@ from fogbank.core.config import Config
 from fogbank.core.errors import ApiError, ValidationError
 from fogbank.core.ids import Ids
 from fogbank.core.lifecycle import Actor
-from fogbank.core.models import OperationModel, service_model
+from fogbank.core.models import OperationModel
 from fogbank.core.validation import Problem, describe
 from fogbank.delivery import Delivery
 from fogbank.storage import Blobs, Migrations, Storage
@@ -61,15 +61,10 @@ class Service(Actor):
         super().__init__()
         self.kit = kit
 
-    def handlers(self) -> dict[str, Handler]:
-        """Each operation of the model that this class has a method for, by its name."""
-        model = service_model(self.name)
-        found = {}
-        for name in model.operation_names:
-            method = getattr(self, model.operation(name).method_name, None)
-            if method is not None:
-                found[name] = method
-        return found
+    def handler(self, operation: OperationModel) -> Handler | None:
+        """What answers an operation: the method of its name, if there is one."""
+        method: Handler | None = getattr(self, operation.method_name, None)
+        return method
 
     @classmethod
     def migrations(cls) -> Migrations:

@@ -40,10 +40,10 @@ class DynamoDb(
 
     name: ClassVar[str] = "dynamodb"
 
-    def handlers(self) -> dict[str, Handler]:
-        """The operations; those on items are timed."""
-        found = super().handlers()
-        return {name: self.counts.timed(name, each) if name in TIMED else each for name, each in found.items()}
+    def handler(self, operation: OperationModel) -> Handler | None:
+        """What answers an operation; those on items are timed."""
+        found = super().handler(operation)
+        return self.counts.timed(operation.name, found) if found and operation.name in TIMED else found
 
     def refuse(self, operation: OperationModel, problems: Sequence[Problem]) -> ApiError:
         """AWS's general words for a request that breaks the model, but for some that DynamoDB words itself."""
