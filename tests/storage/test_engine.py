@@ -56,6 +56,39 @@ async def test_what_is_committed_is_read(storage: SqliteStorage) -> None:
     assert await names(storage) == ["a"]
 
 
+async def test_who_was_told_of_a_commit_reads_it_however_many_read_meanwhile(storage: SqliteStorage) -> None:
+    """The reads of one turn of the loop share a snapshot; it ends before anybody hears of a later commit."""
+    done = False
+
+    async def reader() -> None:
+        while not done:
+            seen = await names(storage)
+            assert await names(storage) == seen
+            await asyncio.sleep(0)
+
+    async def writer(own: str) -> None:
+        for number in range(20):
+            await put(storage, f"{own}{number:02d}")
+            assert f"{own}{number:02d}" in await names(storage)
+
+    readers = [asyncio.create_task(reader()) for _ in range(3)]
+    await asyncio.gather(writer("a"), writer("b"))
+    done = True
+    await asyncio.gather(*readers)
+
+
+async def test_a_read_that_fails_leaves_the_others_of_its_turn_alone(storage: SqliteStorage) -> None:
+    async def wrong(tx: Tx) -> None:
+        await tx.fetch("SELECT nothing FROM nowhere")
+
+    await put(storage, "a")
+    first, second, third = await asyncio.gather(
+        names(storage), storage.read(wrong), names(storage), return_exceptions=True
+    )
+    assert (first, third) == (["a"], ["a"])
+    assert isinstance(second, Exception)
+
+
 async def test_many_transactions_share_a_commit_and_each_gets_its_own_result(storage: SqliteStorage) -> None:
     async def one(i: int) -> int:
         async def body(tx: Tx) -> int:

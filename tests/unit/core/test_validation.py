@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -25,6 +26,19 @@ from fogbank.core.validation import (
     java_text,
 )
 from fogbank.core.validation.regex import _LINEAR, translate
+
+CATEGORIES = ("L", "M", "N", "P", "S", "Z", "C", "Lu", "Nd", "Zs")
+
+
+@given(st.characters(codec="utf-8"), st.sampled_from(CATEGORIES))
+def test_a_category_has_the_characters_that_unicode_gives_it(character: str, category: str) -> None:
+    found = compile_pattern(rf"\p{{{category}}}").fullmatch(character)
+    assert (found is not None) is unicodedata.category(character).startswith(category)
+
+
+@pytest.mark.parametrize("code", [0x3FFFF, 0x40000, 0xDFFFF, 0xE0001, 0xF0000, 0x10FFFF])
+def test_the_edges_of_the_planes_are_in_their_category(code: int) -> None:
+    assert (compile_pattern(r"\p{C}").fullmatch(chr(code)) is not None) is (unicodedata.category(chr(code))[0] == "C")
 
 
 def operation(service: str, name: str) -> OperationModel:

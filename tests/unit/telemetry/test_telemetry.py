@@ -65,6 +65,20 @@ async def test_observers_are_given_every_span_once(telemetry: Telemetry) -> None
     assert telemetry.dropped > 0
 
 
+async def test_what_is_only_counted_is_shown_to_those_who_count(telemetry: Telemetry) -> None:
+    """It is not written down."""
+    counting: list[Span] = []
+    others: list[Span] = []
+    telemetry.observe(counting.extend, counts=True)
+    telemetry.observe(others.extend)
+    counted, recorded = span(), span()
+    telemetry.count(counted)
+    telemetry.record(recorded)
+    assert await telemetry.read(partial(rows.spans_of, trace=ROOT)) == [recorded]
+    assert counting == [counted, recorded]
+    assert others == [recorded]
+
+
 async def test_a_trace_is_summed_up_over_batches(telemetry: Telemetry) -> None:
     """From its first moment to its last, with its worst status, by the name of its root."""
     telemetry.record(span(start=12.0, end=13.0, name="later", parent="1" * 16))
