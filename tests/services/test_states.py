@@ -316,3 +316,11 @@ def test_a_state_with_expressions_is_tried(aws: Aws, text: str) -> None:
     state = {"Type": "Pass", "QueryLanguage": "JSONata", "Output": f"{{% {text} %}}", "End": True}
     found = states.test_state(definition=json.dumps(state), roleArn=ROLE, input='{"a":1}')
     assert (found["status"], found["output"]) == ("SUCCEEDED", "2")
+
+
+def test_parameters_that_cannot_be_a_request_fail_the_task(states: Any) -> None:
+    parameters = {"Bucket": "b", "Key": "k", "IfModifiedSince": "yesterday"}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Parameters": parameters, "End": True}
+    found = run(states, machine(states, {"A": task}))
+    assert (found["status"], found["error"]) == ("FAILED", "States.Runtime")
+    assert "could not be used to start the Task" in found["cause"]

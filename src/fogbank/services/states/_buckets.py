@@ -12,7 +12,7 @@ from fogbank.core.ids import Ids
 from fogbank.core.models import service_model
 from fogbank.core.scope import Scope
 from fogbank.core.trace import Trace
-from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, optimized_error, to_request
+from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, TaskError, optimized_error, to_request
 from fogbank.services.states._language._batches import Reader
 from fogbank.services.states._language._datasets import (
     MAX_BYTES,
@@ -116,6 +116,8 @@ class Buckets:
             )
         except ApiError as error:
             raise DatasetError(optimized_error(OPTIMIZED["s3"], error, request_id).cause or "") from None
+        except TaskError as error:
+            raise DatasetError(error.cause or "") from None
 
 
 def _model(operation: str) -> Any:

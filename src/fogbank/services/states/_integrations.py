@@ -60,6 +60,7 @@ OPTIMIZED: Mapping[str, Names] = {
 }
 SDK: Mapping[str, Names] = {
     "cloudformation": Names("cloudformation", "CloudFormation"),
+    "cloudwatch": Names("cloudwatch", "CloudWatch"),
     "cloudwatchlogs": Names("logs", "CloudWatchLogs"),
     "dynamodb": Names("dynamodb", "DynamoDb"),
     "dynamodbstreams": Names("dynamodbstreams", "DynamoDbStreams"),
@@ -75,6 +76,7 @@ SDK: Mapping[str, Names] = {
     "sqs": Names("sqs", "Sqs"),
     "ssm": Names("ssm", "Ssm"),
     "sts": Names("sts", "Sts"),
+    "xray": Names("xray", "XRay"),
 }
 
 
@@ -304,7 +306,7 @@ def optimized_error(names: Names, error: ApiError, request_id: str) -> TaskError
     """`DynamoDB.ResourceNotFoundException`, and the cause that the first SDK for Java words."""
     modelled = _modelled(names.service, error.code)
     name = names.fallback if modelled is None else _exception(modelled[0])
-    code = error.code if modelled is None else modelled[1]
+    code = error.query_code or (error.code if modelled is None else modelled[1])
     message = error.message
     if names.service == "lambda" and message.startswith("Function not found: ") and message.count(":") == 7:
         message += ":$LATEST"
@@ -330,10 +332,17 @@ def sdk_error(names: Names, error: ApiError, request_id: str) -> TaskError:
 
 
 def to_request(shape: StructureShape | None, given: Mapping[str, Json]) -> dict[str, Any]:
-    """A task's parameters as a request: members by their Java names, JSON where a text is wanted."""
+    """A task's parameters as a request: members by their Java names, JSON where a text is wanted.
+
+    `TaskError` if a value cannot be what its member wants.
+    """
     if shape is None:
         return {}
-    found = _structure(shape, given)
+    try:
+        found = _structure(shape, given)
+    except (ValueError, OverflowError) as error:
+        cause = f"The Parameters '{text_of(given)}' could not be used to start the Task: [{error}]"
+        raise TaskError("States.Runtime", cause) from None
     return found if isinstance(found, dict) else {}
 
 

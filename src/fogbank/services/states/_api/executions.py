@@ -10,6 +10,7 @@ import msgspec
 from fogbank.services.states import errors
 from fogbank.services.states import storage as rows
 from fogbank.services.states._api.frame import Frame, check_name, decode_position, page_of, page_size
+from fogbank.services.states._language.json_errors import why_not_json
 from fogbank.services.states._resolve import Resolution, not_there, parse
 from fogbank.services.states.model import MAX_INPUT, Record
 
@@ -59,7 +60,8 @@ class ExecutionOperations(Frame):
         try:
             _any_json.decode(text)
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            raise errors.InvalidInputError(f"Invalid State Machine Execution Input: '{error}'") from None
+            why = why_not_json(text) or error
+            raise errors.InvalidInputError(f"Invalid State Machine Execution Input: '{why}'") from None
         name = request.get("name")
         ids = self.kit.ids
         if name is None:

@@ -14,6 +14,7 @@ from fogbank.services.states._http_tasks import Exchange, HttpCaller
 from fogbank.services.states._integrations import Caller, TaskError
 from fogbank.services.states._language._threads import Identity, Task, TaskKind
 from fogbank.services.states._language.definition import Kind, Program, State
+from fogbank.services.states._language.json_errors import why_not_json
 from fogbank.services.states._language.loader import InvalidDefinitionError, load_state, parse_document
 from fogbank.services.states._language.trial import Trial
 from fogbank.services.states._mocks import check_mock
@@ -97,7 +98,8 @@ def _json(text: str, name: str) -> Json:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         if name == "input":
-            raise errors.InvalidInputError(f"Invalid State Machine Execution Input: '{error}'") from None
+            why = why_not_json(text) or error
+            raise errors.InvalidInputError(f"Invalid State Machine Execution Input: '{why}'") from None
         raise errors.ValidationError(f"The {name} must be valid JSON: {error}") from None
 
 

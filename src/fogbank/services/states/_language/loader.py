@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,11 +10,11 @@ from fogbank.services.states._language import _rules
 from fogbank.services.states._language._checks import SCHEMA, TRANSITION
 from fogbank.services.states._language._kinds import READERS, Kinds
 from fogbank.services.states._language.definition import Kind, Problem, Program, State
+from fogbank.services.states._language.json_errors import why_not_json
 
 Json = Any
 MAX_NAME = 80
 MAX_DEPTH = 60
-_TOKEN = re.compile(r"[\w$]+")
 
 
 class InvalidDefinitionError(ValueError):
@@ -64,14 +63,11 @@ def parse_document(text: str) -> dict[str, Json]:
 
 
 def _not_json(text: str, error: json.JSONDecodeError) -> Problem:
-    token = _TOKEN.match(text, error.pos)
-    if token is not None:
-        column, what = error.colno + len(token[0]), f"Unrecognized token '{token[0]}'"
-        what += ": was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-    else:
-        column, what = error.colno, f"Unexpected character or end-of-input: {error.msg}"
-    place = f'[Source: (String)"{text[:500]}"; line: {error.lineno}, column: {column}]'
-    return Problem("INVALID_JSON_DESCRIPTION", f"{what}\n at {place}", place)
+    found = why_not_json(text)
+    if found is not None:
+        return Problem("INVALID_JSON_DESCRIPTION", found.text, found.place)
+    place = f'[Source: (String)"{text[:500]}"; line: {error.lineno}, column: {error.colno}]'
+    return Problem("INVALID_JSON_DESCRIPTION", f"Unexpected character or end-of-input: {error.msg}\n at {place}", place)
 
 
 class _Loader(Kinds):
