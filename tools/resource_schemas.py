@@ -21,7 +21,7 @@ from typing import Any
 
 SERVICES = {
     "ApiGateway", "ApiGatewayV2", "CloudFormation", "CloudWatch", "CodeDeploy", "DynamoDB", "Events", "IAM", "Lambda",
-    "Logs", "Pipes", "S3", "SNS", "SQS", "SSM", "Scheduler", "StepFunctions", "XRay",
+    "Logs", "Pipes", "S3", "SNS", "SQS", "SSM", "Scheduler", "SecretsManager", "StepFunctions", "XRay",
 }  # fmt: skip
 TYPES = {"S3": {"Bucket", "BucketPolicy"}, "SSM": {"Parameter"}}
 """Services of which only some types belong to a serverless platform."""

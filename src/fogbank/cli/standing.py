@@ -1,7 +1,7 @@
 """What is billed for being there: read from the server, in quantities for each hour.
 
-Provisioned capacity and concurrency, cached snapshots, stored data, alarms, dashboards, and the empty receives that
-AWS's own pollers make of the queues that trigger functions.
+Provisioned capacity and concurrency, cached snapshots, stored data, alarms, dashboards, secrets, and the empty receives
+that AWS's own pollers make of the queues that trigger functions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HIGH_RESOLUTION = (10, 30)
 def standing(connection: Connection) -> list[Line]:
     """Everything that is there and billed for it; dollars are filled in by whoever prices it."""
     found: list[Line] = []
-    for reader in (_tables, _backups, _functions, _triggers, _logs, _metrics, _alarms, _dashboards, _archives):
+    for reader in _READERS:
         found += _answered(reader, connection)
     return [line for line in found if line.quantity > 0]
 
@@ -140,5 +140,16 @@ def _archives(connection: Connection) -> Iterator[Line]:
         yield _line("events.archive-gb-hours", archive["ArchiveName"], archive.get("SizeBytes", 0) / GIGABYTE)
 
 
+def _secrets(connection: Connection) -> Iterator[Line]:
+    """Those that are marked for deletion cost nothing, and are not listed."""
+    for secret in _pages(connection.client("secretsmanager"), "list_secrets", "SecretList"):
+        yield _line("secretsmanager.secret-hours", secret["ARN"], 1)
+
+
 def _line(unit: str, resource: str, per_hour: float) -> Line:
     return Line(unit, resource, float(per_hour), 0.0)
+
+
+_READERS = (
+    _tables, _backups, _functions, _triggers, _logs, _metrics, _alarms, _dashboards, _archives, _secrets,
+)  # fmt: skip

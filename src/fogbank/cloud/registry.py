@@ -12,6 +12,7 @@ from fogbank.services.lambda_ import Lambda
 from fogbank.services.logs import Logs
 from fogbank.services.s3 import S3
 from fogbank.services.scheduler import Scheduler
+from fogbank.services.secretsmanager import SecretsManager
 from fogbank.services.sns import Sns
 from fogbank.services.sqs import Sqs
 from fogbank.services.ssm import Ssm
@@ -25,6 +26,7 @@ _CLASSES: tuple[type[Service], ...] = (
     Iam,
     Sts,
     Ssm,
+    SecretsManager,
     Sqs,
     S3,
     Sns,

@@ -90,6 +90,7 @@ _STANDING = (
     ("fargate.vcpu-hours", "vCPU-hours of containers on Fargate, for comparison"),
     ("fargate.gb-hours", "GB-hours of containers on Fargate, for comparison"),
     ("cloudwatch.dashboard-hours", "dashboard-hours"),
+    ("secretsmanager.secret-hours", "secret-hours"),
     ("sqs.idle-polls", "empty receives that AWS's pollers make of a queue with a trigger: five at once, 20 s each"),
 )
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from fogbank.core.call import Cloud
-from fogbank.core.errors import ApiError
 from fogbank.services.cloudformation.engine import (
     KNOWN_AFTER_APPLY,
     Declared,
@@ -18,6 +16,7 @@ from fogbank.services.cloudformation.engine import (
     Standing,
 )
 from fogbank.templates import graph
+from fogbank.templates.dynamic import with_dynamic_references
 from fogbank.templates.errors import MissingExportError, PropertiesError, TemplateError, UnsupportedError
 from fogbank.templates.functions import NO_VALUE, Environment, Evaluator
 from fogbank.templates.parameters import Value
@@ -31,8 +30,6 @@ from fogbank.templates.sections import (
     Template,
     scalar_text,
 )
-
-_DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):([^{}]*)\}\}")
 
 
 def environment_of(
@@ -225,38 +222,7 @@ class OpenDeployment:
         return {**properties, tag_property: shape}
 
     async def _with_dynamic_references(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: await self._with_dynamic_references(child) for key, child in value.items()}
-        if isinstance(value, list):
-            return [await self._with_dynamic_references(child) for child in value]
-        if not isinstance(value, str) or "{{resolve:" not in value:
-            return value
-        for match in list(_DYNAMIC.finditer(value)):
-            value = value.replace(match[0], await self._resolve(match[1], match[2]))
-        return value
-
-    async def _resolve(self, service: str, reference: str) -> str:
-        if service != "ssm":
-            raise UnsupportedError(
-                f"Fogbank does not implement dynamic references to {service} ({{{{resolve:{service}}}}})"
-            )
-        name = reference
-        head, found, version = reference.rpartition(":")
-        if found and version.isdigit():
-            name = f"{head}:{version}"
-        try:
-            reply = await self._cloud.call(
-                self._stack.scope, "ssm", "GetParameter", {"Name": name}, principal=PRINCIPAL
-            )
-        except ApiError as error:
-            raise TemplateError(
-                f"Parameters: [ssm:{name}] cannot be found." if "NotFound" in error.code else error.message
-            ) from error
-        parameter = reply["Parameter"]
-        if parameter.get("Type") == "SecureString":
-            raise TemplateError(f"SSM Secure reference is not supported in: [{name}]")
-        text: str = parameter["Value"]
-        return text
+        return await with_dynamic_references(self._cloud, self._stack.scope, value)
 
     async def outputs(self, standing: Mapping[str, Standing]) -> list[OutputValue]:
         """The outputs whose conditions hold, evaluated."""

@@ -238,8 +238,51 @@ async def test_dynamic_references_are_resolved(engine: Engine, recorder: Recordi
     deployment = await opened(engine, text.replace("SERVICE", "ssm"))
     assert (await deployment.properties("Q", {}))["QueueName"] == "x-found"
     assert recorder.request("GetParameter") == {"Name": "/name:2"}
-    deployment = await opened(engine, text.replace("SERVICE", "secretsmanager"))
-    with pytest.raises(ApiError, match="dynamic references to secretsmanager"):
+    deployment = await opened(engine, text.replace("SERVICE", "ssm-secure"))
+    with pytest.raises(ApiError, match="dynamic references to ssm-secure"):
+        await deployment.properties("Q", {})
+
+
+ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:s-abcdef"
+
+
+@pytest.mark.parametrize(
+    ("reference", "request_", "found"),
+    [
+        ("s", {"SecretId": "s"}, '{"user":"me","port":5}'),
+        ("s:SecretString:user", {"SecretId": "s"}, "me"),
+        (f"{ARN}:SecretString:port", {"SecretId": ARN}, "5"),
+        (f"{ARN}:SecretString:user:AWSPREVIOUS", {"SecretId": ARN, "VersionStage": "AWSPREVIOUS"}, "me"),
+        ("s:SecretString:user::" + "1" * 32, {"SecretId": "s", "VersionId": "1" * 32}, "me"),
+    ],
+)
+async def test_secrets_are_resolved(
+    engine: Engine, recorder: RecordingCloud, reference: str, request_: dict[str, str], found: str
+) -> None:
+    text = json.dumps(
+        {"Resources": {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "REF"}}}}
+    )
+    recorder.answers["GetSecretValue"] = {"SecretString": '{"user":"me","port":5}'}
+    deployment = await opened(engine, text.replace("REF", f"{{{{resolve:secretsmanager:{reference}}}}}"))
+    assert (await deployment.properties("P", {}))["Value"] == found
+    assert recorder.request("GetSecretValue") == request_
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("s:SecretString:none", "Could not find a value associated with JSONKey in SecretString"),
+        ("s:SecretBinary", "Incorrect format is used"),
+        ("s:SecretString:a:AWSCURRENT:" + "1" * 32, "Incorrect format is used"),
+    ],
+)
+async def test_references_to_secrets_that_are_refused(
+    engine: Engine, recorder: RecordingCloud, reference: str, message: str
+) -> None:
+    text = "Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: '{{resolve:secretsmanager:REF}}'}}}"
+    recorder.answers["GetSecretValue"] = {"SecretString": "{}"}
+    deployment = await opened(engine, text.replace("REF", reference))
+    with pytest.raises(ApiError, match=message):
         await deployment.properties("Q", {})
 
 
