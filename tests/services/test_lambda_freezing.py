@@ -100,6 +100,19 @@ async def test_a_retired_version_ends_while_it_is_frozen(runtime: Runtime, make:
     await gone(pid)
 
 
+async def test_what_a_retired_version_still_does_ends_with_everything_else(runtime: Runtime, make: Make) -> None:
+    version = make(BUSY)
+    pid, _ = await run(runtime, version)
+    hanging = asyncio.create_task(runtime.invoke(version, event("hang")))
+    await until(lambda: runtime.busy == 1)
+    runtime.retire(version.key)
+    assert runtime.busy == 1
+    await runtime.reset()
+    assert runtime.alive == 0
+    assert (await hanging).error is not None
+    await gone(int(pid))
+
+
 async def test_a_busy_environment_is_not_frozen(runtime: Runtime, make: Make) -> None:
     version = make("import time\ndef handler(event, context):\n    time.sleep(0.05)\n    return 1\n")
     assert await asyncio.gather(*(runtime.invoke(version, event()) for _ in range(1)))

@@ -59,6 +59,8 @@ class Runtime(Maker):
         self._telemetry = telemetry
         self._recorder = Recorder(telemetry, clock, ids)
         self._pools: dict[str, Pool] = {}
+        self._retired: dict[Pool, None] = {}
+        """Those of versions that are no more, until the last of their environments has gone."""
         self._idle: dict[Environment, None] = {}
         """Every idle environment that was started on demand, the longest idle first."""
         self._freezer = Freezer()
@@ -152,17 +154,22 @@ class Runtime(Maker):
             self._idle.pop(environment, None)
             self._freezer.wakes(environment)
         pool.retire()
+        if not pool.empty:
+            self._retired[pool] = None
 
     @property
     def busy(self) -> int:
         """Environments that handle an event or are in their init phase."""
-        pools = self._pools.values()
-        return sum(e.state in (State.BUSY, State.STARTING) for pool in pools for e in pool.environments)
+        return sum(e.state in (State.BUSY, State.STARTING) for pool in self._known() for e in pool.environments)
 
     @property
     def alive(self) -> int:
         """Environments alive, starting ones included."""
         return self._alive
+
+    def _known(self) -> list[Pool]:
+        """Every pool that may have environments."""
+        return [*self._pools.values(), *self._retired]
 
     # -- environments -------------------------------------------------------------------------------------------
 
@@ -238,8 +245,10 @@ class Runtime(Maker):
         self._freezer.wakes(environment)
         pool.remove(environment)
         self.leaves(environment)
-        if pool.empty and self._pools.get(pool.version.key) is pool:
-            del self._pools[pool.version.key]
+        if pool.empty:
+            self._retired.pop(pool, None)
+            if self._pools.get(pool.version.key) is pool:
+                del self._pools[pool.version.key]
 
     def leaves(self, environment: Environment) -> None:
         """See `Maker.leaves`."""
@@ -294,8 +303,8 @@ class Runtime(Maker):
         deadline = asyncio.get_running_loop().time() + self.config.stop_timeout
         for pool in list(self._pools.values()):
             pool.retire()
-        while any(e.state in (State.BUSY, State.ENDING) for pool in self._pools.values() for e in pool.environments):
-            ending = [e.ended for pool in self._pools.values() for e in pool.environments]
+        while any(e.state in (State.BUSY, State.ENDING) for pool in self._known() for e in pool.environments):
+            ending = [e.ended for pool in self._known() for e in pool.environments]
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0 or not ending:
                 break
@@ -304,13 +313,15 @@ class Runtime(Maker):
 
     async def reset(self) -> None:
         """End every environment, whatever it is doing, and wait until all have gone."""
-        pools, self._pools = self._pools, {}
-        for pool in pools.values():
+        pools = self._known()
+        self._pools.clear()
+        self._retired.clear()
+        for pool in pools:
             pool.retired = True
             pool.refuse_all()
         ending = list(self._leaving)
         ending += self._snapshots.clear()
-        for pool in pools.values():
+        for pool in pools:
             for environment in list(pool.environments):
                 environment.kill()
                 ending.append(environment.ended)
@@ -347,7 +358,7 @@ class Runtime(Maker):
             looks += 1
             watched = [
                 environment
-                for pool in self._pools.values()
+                for pool in self._known()
                 for environment in pool.environments
                 if environment.state in (State.BUSY, State.STARTING)
             ]
