@@ -311,6 +311,20 @@ def test_tags(secrets: Any) -> None:
         secrets.tag_resource(SecretId="a", Tags=[{"Key": str(n), "Value": ""} for n in range(50)])
 
 
+def test_parameters_refer_to_secrets(aws: Aws, secrets: Any) -> None:
+    """Parameter Store reads them where decryption is asked for."""
+    arn = secrets.create_secret(Name="a/b", SecretString="x", ClientRequestToken=ONE)["ARN"]
+    ssm, name = aws("ssm"), "/aws/reference/secretsmanager/a/b"
+    found = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    assert (found["Name"], found["Type"], found["Value"], found["ARN"]) == (name, "SecureString", "x", arn)
+    assert json.loads(found["SourceResult"])["VersionId"] == ONE
+    assert ssm.get_parameter(Name=f"{name}:{ONE}", WithDecryption=True)["Parameter"]["Value"] == "x"
+    with refused("ValidationException"):
+        ssm.get_parameter(Name=name)
+    with refused("ParameterNotFound"):
+        ssm.get_parameter(Name=f"{name}c", WithDecryption=True)
+
+
 @pytest.mark.slow
 def test_values_are_encrypted_on_disk_and_survive_a_kill(new_server: Callable[..., ServerProcess]) -> None:
     """What was acknowledged is there; the tables hold no word of it; without the key nothing is told."""

@@ -253,8 +253,15 @@ def test_a_fifo_topic_keeps_order_and_delivers_once(sns: Any, sqs: Any) -> None:
 def test_what_a_fifo_topic_asks_for(sns: Any, sqs: Any) -> None:
     """A group, and a deduplication id unless the body stands in for it; only queues subscribe."""
     target = topic(sns, "t.fifo")
-    with refused("InvalidParameter", "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"):
+    missing = "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+    with refused("InvalidParameter", missing):
         sns.publish(TopicArn=target, Message="m")
+    entries = [
+        {"Id": "1", "Message": "m", "MessageGroupId": "g", "MessageDeduplicationId": "d"},
+        {"Id": "2", "Message": "n"},
+    ]
+    with refused("InvalidParameter", missing):
+        sns.publish_batch(TopicArn=target, PublishBatchRequestEntries=entries)
     with refused(
         "InvalidParameter",
         "Invalid parameter: The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId "

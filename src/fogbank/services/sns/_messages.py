@@ -20,6 +20,7 @@ from fogbank.services.sns.errors import (
     InvalidParameterError,
     InvalidValueError,
     TooManyEntriesInBatchRequestError,
+    UnorderedError,
 )
 from fogbank.services.sns.model import MAXIMUM_ENTRIES, Protocol, Topic
 
@@ -128,12 +129,12 @@ def _order(topic: Topic, request: Mapping[str, Any], text: str) -> tuple[str | N
             )
         return group, None
     if group is None:
-        raise InvalidParameterError("The MessageGroupId parameter is required for FIFO topics")
+        raise UnorderedError("The MessageGroupId parameter is required for FIFO topics")
     if deduplication is not None:
         _check_token("MessageDeduplicationId", deduplication)
         return group, deduplication
     if not topic.deduplicates_by_content:
-        raise InvalidParameterError(
+        raise UnorderedError(
             "The topic should either have ContentBasedDeduplication enabled or "
             "MessageDeduplicationId provided explicitly"
         )

@@ -2,6 +2,7 @@
 
     SnsError
     ├── InvalidParameterError           InvalidParameter, 400: nearly everything that a caller gets wrong
+    │   └── UnorderedError              what a FIFO topic must know is absent: refuses a whole batch
     ├── InvalidValueError               ParameterValueInvalid, 400: of message attributes
     ├── NotFoundError                   NotFound, 404: a topic or a subscription that is not there
     ├── ResourceNotFoundError           ResourceNotFound, 404: what tags are asked of
@@ -36,6 +37,10 @@ class InvalidParameterError(SnsError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Invalid parameter: {reason}")
+
+
+class UnorderedError(InvalidParameterError):
+    """What a FIFO topic must know of a message is absent; of one in a batch it refuses the batch, as SQS does."""
 
 
 class InvalidValueError(SnsError):

@@ -12,6 +12,7 @@ from fogbank.services.kit import Service
 from fogbank.services.ssm import storage
 from fogbank.services.ssm._filters import describe_filters, old_filters, path_filters, path_labels
 from fogbank.services.ssm._matching import check_allowed
+from fogbank.services.ssm._references import SECRETS, referred
 from fogbank.services.ssm.errors import (
     InvalidNextTokenError,
     InvalidRequestError,
@@ -115,7 +116,9 @@ class Ssm(Service):
         return str(reply["Arn"])
 
     async def get_parameter(self, call: Call, request: t.GetParameterRequestTypeDef) -> Reply:
-        """A parameter: its latest version, or the one that the name selects."""
+        """A parameter: its latest version, or the one that the name selects; or a secret that it refers to."""
+        if request["Name"].startswith(SECRETS):
+            return {"Parameter": await referred(self.kit.cloud, call, request)}
         selector = parse_selector(request["Name"])
         decrypt = request.get("WithDecryption", False)
 
@@ -127,6 +130,8 @@ class Ssm(Service):
 
     async def get_parameters(self, call: Call, request: t.GetParametersRequestTypeDef) -> Reply:
         """Up to ten parameters by their names; those that are not there are listed."""
+        if any(name.startswith(SECRETS) for name in request["Names"]):
+            raise _lacking("GetParameters", f"Names with {SECRETS}…")
         selectors = [parse_selector(name) for name in request["Names"]]
         decrypt = request.get("WithDecryption", False)
 
@@ -322,8 +327,6 @@ async def _parameter(tx: Tx, scope: Scope, name: str) -> Parameter:
     if parameter is None and name.startswith("/") and name.count("/") == 1:
         parameter = await storage.find(tx, scope, name[1:])
     if parameter is None:
-        if name.startswith("/aws/reference/secretsmanager/"):
-            raise NotImplementedByFogbank("Fogbank does not implement references to Secrets Manager yet")
         raise ParameterNotFoundError
     return parameter
 

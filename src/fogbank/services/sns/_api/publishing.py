@@ -20,6 +20,7 @@ from fogbank.services.sns.errors import (
     InvalidParameterError,
     InvalidValueError,
     TopicDoesNotExistError,
+    UnorderedError,
 )
 from fogbank.services.sns.model import (
     DEDUPLICATION_INTERVAL,
@@ -184,6 +185,8 @@ def _check_entries(
     for entry in entries:
         try:
             good.append((entry["Id"], check_publication(audience.topic, entry)))
+        except UnorderedError:
+            raise
         except (InvalidParameterError, InvalidValueError) as error:
             failed.append(_failed(entry["Id"], error))
     return good, failed
