@@ -21,9 +21,10 @@ import sys
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -48,6 +49,7 @@ REMEMBERED = 256
 MAX_REPLY = 16 << 20
 """Bytes of a value, as JSON."""
 FAILED: Reply = (None, "D1012: The expression took too much memory or time")
+T = TypeVar("T")
 _STATM = Path("/proc/self/statm")
 _HEAD = struct.Struct("<I")
 _encode = msgspec.json.Encoder().encode
@@ -179,15 +181,22 @@ class Evaluator:
         future = self._going.pop(question, None) or self._hand_over(question, None)
         return await asyncio.wrap_future(future)
 
+    async def apart(self, work: Callable[[], T]) -> T:
+        """Do work that waits for answers in one of the threads that may wait for them."""
+        return await asyncio.wrap_future(self._threads().submit(work))
+
     def _hand_over(self, question: Question, child: _Child | None) -> Future[Reply]:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(CHILDREN, thread_name_prefix="fogbank-evaluator")
         if child is None:
-            future = self._pool.submit(self.answer, question)
+            future = self._threads().submit(self.answer, question)
         else:
-            future = self._pool.submit(self._finish, question, child)
+            future = self._threads().submit(self._finish, question, child)
         self._going[question] = future
         return future
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(CHILDREN, thread_name_prefix="fogbank-evaluator")
+        return self._pool
 
     # -- what threads do
 

@@ -105,10 +105,10 @@ class Runner(Actor):
         self._redriving: set[str] = set()
         self._children = Children(kit, self)
         self._performer = Performer(kit, self)
-        self._evaluator = Evaluator()
+        self.evaluator = Evaluator()
 
     async def on_start(self) -> None:
-        guard_with(self._evaluator)
+        guard_with(self.evaluator)
         self.spawn(self._alarms.run())
         records = await self._kit.storage.read(rows.running)
         recovered = list(filter(None, [await self._recover(record) for record in records]))
@@ -122,7 +122,7 @@ class Runner(Actor):
 
     async def on_stop(self) -> None:
         guard_with(None)
-        self._evaluator.stop()
+        self.evaluator.stop()
 
     def forget(self) -> None:
         """Every row was deleted."""
@@ -482,7 +482,7 @@ class Runner(Actor):
 
     async def _evaluate(self, run: Run, command: Evaluate) -> None:
         """Hand in the value of an expression that takes long."""
-        value, error = await self._evaluator.reply(command.question)
+        value, error = await self.evaluator.reply(command.question)
         self.feed(run, ("evaluated", self._kit.clock.millis(), command.id, value, error))
 
     def abort(self, arn: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -41,7 +41,7 @@ class TrialOperations(Frame):
         trial = self._trial(call, given, state)
         if mock is not None:
             _mock(trial, state, mock)
-        task = await asyncio.to_thread(trial.begin)  # an expression may take its second
+        task = await self._runner.evaluator.apart(trial.begin)  # an expression may take its second
         exchange = Exchange()
         if task is not None:
             await self._perform(call, trial, task, exchange, reveal=bool(given.get("revealSecrets")))
@@ -84,9 +84,9 @@ class TrialOperations(Frame):
             text = await once(task, caller)
         except TaskError as error:
             failed = ("fail", self.kit.clock.millis(), task.id, error.error, error.cause)
-            await asyncio.to_thread(trial.apply, failed)
+            await self._runner.evaluator.apart(partial(trial.apply, failed))
         else:
-            await asyncio.to_thread(trial.finish_task, task, text)
+            await self._runner.evaluator.apart(partial(trial.finish_task, task, text))
 
 
 def _reads_json(state: State) -> bool:
