@@ -222,3 +222,12 @@ def test_a_program_gives_what_a_direct_reading_gives_in_whatever_order_and_repla
     for event in json.loads(json.dumps(journal)):
         again.apply(tuple(event))
     assert again.events == execution.events
+
+
+def test_what_passes_unchanged_stays_as_it_was_written() -> None:
+    branches = [{"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}} for name in "BC"]
+    parallel: dict[str, Any] = {"Type": "Parallel", "Branches": branches, "End": True}
+    states = {"A": {"Type": "Pass", "Next": "P"}, "P": parallel}
+    assert started(states, "[1,  2.0]").output == "[[1,  2.0],[1,  2.0]]"
+    parallel["ResultSelector"] = {"r.$": "$[0]"}
+    assert started(states, "[1,  2.0]").output == '{"r":[1,2.0]}'

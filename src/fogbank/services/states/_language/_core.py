@@ -101,12 +101,23 @@ class Core:
 
     # -- leaving
 
-    def leave(self, thread: Thread, output: Json, assigned: dict[str, Json] | None, following: str | None) -> None:
-        """Leave a state with its output, and go on to the next, or end the thread."""
+    def leave(
+        self,
+        thread: Thread,
+        output: Json,
+        assigned: dict[str, Json] | None,
+        following: str | None,
+        written: str | None = None,
+    ) -> None:
+        """Leave a state with its output, and go on to the next, or end the thread.
+
+        `written` is the output's text, where there is one. What a state passes on unchanged stays as it was written:
+        so it was recorded of AWS.
+        """
         state = thread.state
         if self.halted:
             self.forget_halted(thread)
-        text = text_of(output)
+        text = written or (thread.raw if output is thread.data else None) or text_of(output)
         if len(text) * 4 > 262_144 and len(text.encode()) > 262_144:
             self.fail(
                 thread,
@@ -123,7 +134,7 @@ class Core:
             details["assignedVariablesDetails"] = NOT_TRUNCATED
             thread.variables = {**thread.variables, **assigned}
         self.emit(thread, f"{state.kind.value}StateExited", details)
-        thread.data, thread.raw = output, None
+        thread.data, thread.raw = output, text
         thread.attempts = {}
         thread.retried = 0
         thread.token = None

@@ -36,6 +36,7 @@ class JoinSteps(MapRunSteps):
         join = thread.join = Join(thread, started, [None] * len(branches), started=len(branches))
         for index, branch in enumerate(branches):
             child = self._child(join, branch, data, index, started)
+            child.raw = thread.raw if data is thread.data else None
             join.children[index] = child
             self.ready.append(child)
 
@@ -150,6 +151,8 @@ class JoinSteps(MapRunSteps):
         """A child has its result: start another, or go on when all have theirs."""
         owner = join.owner
         join.results[child.index] = child.data
+        if owner.state.kind is Kind.PARALLEL:
+            join.texts[child.index] = child.raw or text_of(child.data)
         join.children.pop(child.index, None)
         join.finished += 1
         if owner.state.kind is Kind.PARALLEL:
@@ -158,7 +161,7 @@ class JoinSteps(MapRunSteps):
                 owner.join = None
                 owner.cursor = join.last
                 owner.sink.add("ParallelStateSucceeded", join.last, self.now, None)
-                self.guarded(owner, lambda: self.leave(owner, *outcome(owner, join.results), owner.state.next))
+                self.guarded(owner, lambda: self._leave_parallel(join))
             return
         details = {"name": owner.state.name, "index": child.index}
         join.last = child.sink.add("MapIterationSucceeded", child.cursor, self.now, details)
@@ -167,6 +170,13 @@ class JoinSteps(MapRunSteps):
             self._map_ended(join)
         else:
             self.guarded(join.owner, lambda: self.start_iterations(join))
+
+    def _leave_parallel(self, join: Join) -> None:
+        owner = join.owner
+        output, assigned = outcome(owner, join.results)
+        texts = [join.texts[index] for index in range(join.started)]
+        written = f"[{','.join(texts)}]" if output is join.results else None
+        self.leave(owner, output, assigned, owner.state.next, written)
 
     def _map_ended(self, join: Join) -> None:
         owner = join.owner

@@ -135,6 +135,8 @@ class Join:
     children: dict[int, Thread] = field(default_factory=dict)
     selected: Json = None
     """A Map's effective input."""
+    texts: dict[int, str] = field(default_factory=dict)
+    """The results of a Parallel's branches, as they were written."""
     broken: dict[int, Thread] = field(default_factory=dict)
     """Children that failed or were aborted: where a redrive goes on."""
     run: MapRun | None = None

@@ -51,6 +51,8 @@ DEADLINE = 0
 """The id of the alarm of the execution's own TimeoutSeconds."""
 GO_ON = -1
 """The id of the alarm, due at once, by which an execution goes on that has let others go first."""
+_PASSING = frozenset({Kind.PASS, Kind.CHOICE, Kind.WAIT, Kind.SUCCEED, Kind.PARALLEL})
+"""States that may pass their input on as it was written."""
 TURN = 1_000
 """States that are entered in one step; then others get their turn. Expressions and paths count as so many states:"""
 PER_EXPRESSION = 10
@@ -194,6 +196,8 @@ class Execution(TaskSteps, RedriveSteps):
         state = thread.state
         thread.before = thread.cursor
         text = thread.raw if thread.raw is not None else text_of(thread.data)
+        if state.kind not in _PASSING:
+            thread.raw = None
         details = {"name": state.name, "input": text, "inputDetails": NOT_TRUNCATED}
         thread.entered = self.emit(thread, f"{state.kind.value}StateEntered", details)
         thread.entered_at = self.now

@@ -171,7 +171,14 @@ class Trial(Execution):
 
     # -- what the interpreter would go on with
 
-    def leave(self, thread: Thread, output: Json, assigned: dict[str, Json] | None, following: str | None) -> None:
+    def leave(
+        self,
+        thread: Thread,
+        output: Json,
+        assigned: dict[str, Json] | None,
+        following: str | None,
+        written: str | None = None,  # noqa: ARG002
+    ) -> None:
         """The state is left: that is the end of it."""
         self.status, self.output, self.next_state = "SUCCEEDED", text_of(output), following
         if assigned:
