@@ -238,6 +238,12 @@ Resources:
     Properties:
       VersioningConfiguration: {Status: Enabled}
       Tags: [{Key: a, Value: b}]
+      LifecycleConfiguration:
+        Rules:
+          - {Id: a, Status: Enabled, Prefix: old/, ExpirationInDays: 3, NoncurrentVersionExpirationInDays: 1}
+          - {Status: Enabled, TagFilters: [{Key: t, Value: v}], ObjectSizeGreaterThan: "5",
+             Transitions: [{StorageClass: GLACIER, TransitionInDays: 0}]}
+          - {Status: Enabled, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}}
       MORE
   F:
     Type: AWS::Serverless::Function
@@ -275,6 +281,12 @@ def test_an_application_hears_of_its_bucket(aws: Callable[..., Any], s3: Any) ->
     assert outputs["Arn"] == f"arn:aws:s3:::{outputs['Bucket']}"
     tags = s3.get_bucket_tagging(Bucket=outputs["Bucket"])["TagSet"]
     assert {"Key": "a", "Value": "b"} in tags
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=outputs["Bucket"])["Rules"]
+    assert [rule["Filter"] for rule in rules] == [
+        {"Prefix": "old/"},
+        {"And": {"Tags": [{"Key": "t", "Value": "v"}], "ObjectSizeGreaterThan": 5}},
+        {"Prefix": ""},
+    ]
     version = s3.put_object(Bucket=outputs["Bucket"], Key="cat.jpg", Body=b"miaow")["VersionId"]
     (record,) = receive(sqs, outputs["Queue"])["Records"]
     assert record["s3"]["object"]["versionId"] == version

@@ -15,9 +15,10 @@ never came, or is gone, are removed: at once as a rule, by a sweep after a crash
 | `_writing.py` | what every write does: the version's row, what it replaces, its notifications |
 | `_notifications.py` | configurations of notifications, and the events |
 | `storage.py` | rows |
-| `worker.py` | removes files that nothing refers to |
+| `_lifecycle.py` | lifecycle rules: what becomes of old versions and uploads |
+| `worker.py` | removes files that nothing refers to; carries out lifecycle rules |
 
-Not here yet, each refused by name: ACLs other than the owner's, object lock, lifecycle rules, KMS and customer keys,
+Not here yet, each refused by name: ACLs other than the owner's, object lock, KMS and customer keys,
 website hosting, replication, inventory, analytics, metrics, logging, intelligent tiering, acceleration, requester pays,
 S3 Select, restore from archives, access points, directory buckets.
 """

@@ -44,9 +44,11 @@ TOLD = frozenset(
         *(f"s3:ObjectCreated:{kind}" for kind in ("*", "Put", "Post", "Copy", "CompleteMultipartUpload")),
         *(f"s3:ObjectRemoved:{kind}" for kind in ("*", "Delete", "DeleteMarkerCreated")),
         *(f"s3:ObjectTagging:{kind}" for kind in ("*", "Put", "Delete")),
+        *(f"s3:LifecycleExpiration:{kind}" for kind in ("*", "Delete", "DeleteMarkerCreated")),
+        "s3:LifecycleTransition",
     }
 )
-"""The events that happen here. The others of the model (lifecycle, replication, …) are of what is not here."""
+"""The events that happen here. The others of the model (replication, restoring, …) are of what is not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +200,15 @@ class Notifier:
             thing["versionId"] = version.version
         if not event.startswith("ObjectTagging"):
             thing["sequencer"] = sequencer(version, self._clock.millis())
+        who = call.principal.access_key or call.scope.account
         return {
-            "eventVersion": "2.3" if event.startswith("ObjectTagging") else "2.1",
+            "eventVersion": "2.3" if event.startswith(("ObjectTagging", "Lifecycle")) else "2.1",
             "eventSource": "aws:s3",
             "awsRegion": bucket.scope.region,
             "eventTime": moment(self._clock.millis()),
             "eventName": event,
-            "userIdentity": {"principalId": f"AWS:{call.principal.access_key or call.scope.account}"},
-            "requestParameters": {"sourceIPAddress": _ADDRESS},
+            "userIdentity": {"principalId": call.principal.service or f"AWS:{who}"},
+            "requestParameters": {"sourceIPAddress": call.principal.service or _ADDRESS},
             "responseElements": {"x-amz-request-id": call.request_id, "x-amz-id-2": call.request_id},
             "s3": {
                 "s3SchemaVersion": "1.0",
@@ -256,9 +259,9 @@ def bus_event(call: Call, bucket: Bucket, version: ObjectVersion, event: str) ->
     """The detail type and the detail of an event for EventBridge."""
     family, _, how = event.partition(":")
     thing: dict[str, Any] = {"key": version.key}
-    if family != "ObjectRemoved":
-        if family == "ObjectCreated":
-            thing["size"] = version.size
+    if family in {"ObjectCreated", "LifecycleTransition"}:
+        thing["size"] = version.size
+    if family in {"ObjectCreated", "LifecycleTransition", "ObjectTagging"}:
         thing["etag"] = version.etag
     elif version.marker:
         thing["etag"] = "d41d8cd98f00b204e9800998ecf8427e"
@@ -271,9 +274,17 @@ def bus_event(call: Call, bucket: Bucket, version: ObjectVersion, event: str) ->
         "bucket": {"name": bucket.name},
         "object": thing,
         "request-id": call.request_id,
-        "requester": call.scope.account,
-        "source-ip-address": _ADDRESS,
+        "requester": call.principal.service or call.scope.account,
     }
+    if family == "LifecycleTransition":
+        return "Object Storage Class Changed", {
+            **detail,
+            "destination-storage-class": version.attributes.storage_class,
+        }
+    if family == "LifecycleExpiration":
+        gone = "Permanently Deleted" if how == "Delete" else "Delete Marker Created"
+        return "Object Deleted", {**detail, "reason": "Lifecycle Expiration", "deletion-type": gone}
+    detail["source-ip-address"] = _ADDRESS
     if family == "ObjectCreated":
         return "Object Created", {**detail, "reason": _REASONS[how]}
     if family == "ObjectRemoved":

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fogbank.services.s3 import storage as rows
+from fogbank.services.s3._notifications import PRINCIPAL
 from fogbank.services.s3.model import NULL, Attributes, Bucket, Checksum, ObjectVersion, Versioning
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ class Writer:
 
     async def _tell_removed(self, tx: Tx, call: Call, bucket: Bucket, version: ObjectVersion, event: str) -> None:
         if bucket.notifies:
-            await self._notifier.tell(tx, call, bucket, version, f"ObjectRemoved:{event}")
+            family = "LifecycleExpiration" if call.principal.service == PRINCIPAL else "ObjectRemoved"
+            await self._notifier.tell(tx, call, bucket, version, f"{family}:{event}")
 
     def token(self, length: int) -> str:
         """Letters, digits, dots and underscores, as the ids of versions and uploads are made of."""

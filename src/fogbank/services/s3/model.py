@@ -59,6 +59,8 @@ class Bucket:
     versioning: Versioning
     notifies: bool
     """Whether anything is told of what happens to its objects."""
+    lifecycle: bool = False
+    """Whether it has lifecycle rules."""
 
     @property
     def arn(self) -> str:

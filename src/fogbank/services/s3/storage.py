@@ -23,7 +23,7 @@ from fogbank.services.s3.model import (
 )
 from fogbank.storage import Tx
 
-_BUCKET = "id, name, account, region, created, versioning, notifies"
+_BUCKET = "id, name, account, region, created, versioning, notifies, lifecycle"
 _VERSION = "seq, key, version, latest, marker, size, etag, modified, details"
 
 GET_BUCKET = f"SELECT {_BUCKET} FROM s3_buckets WHERE name = $1"
@@ -36,6 +36,8 @@ DELETE_BUCKET = "DELETE FROM s3_buckets WHERE id = $1"
 DELETE_SETTINGS = "DELETE FROM s3_settings WHERE bucket = $1"
 SET_VERSIONING = "UPDATE s3_buckets SET versioning = $2 WHERE id = $1"
 SET_NOTIFIES = "UPDATE s3_buckets SET notifies = $2 WHERE id = $1"
+SET_LIFECYCLE = "UPDATE s3_buckets SET lifecycle = $2 WHERE id = $1"
+WITH_LIFECYCLE = f"SELECT {_BUCKET} FROM s3_buckets WHERE lifecycle = 1"
 
 GET_SETTING = "SELECT document FROM s3_settings WHERE bucket = $1 AND kind = $2"
 PUT_SETTING = """
@@ -71,6 +73,8 @@ LIST_VERSIONS_AFTER = (
 LIST_OLDER_VERSIONS = (
     f"SELECT {_VERSION} FROM s3_versions WHERE bucket = $1 AND key = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4"
 )
+KEYS = "SELECT DISTINCT key FROM s3_versions WHERE bucket = $1 AND key > $2 ORDER BY key LIMIT $3"
+VERSIONS_OF = f"SELECT {_VERSION} FROM s3_versions WHERE bucket = $1 AND key = $2 ORDER BY seq DESC"
 
 GET_PIECE = "SELECT data FROM s3_pieces WHERE name = $1"
 HAS_PIECE = "SELECT 1 FROM s3_pieces WHERE name = $1"
@@ -135,8 +139,8 @@ _document = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def _bucket(row: Sequence[Any]) -> Bucket:
-    key, name, account, region, created, versioning, notifies = row
-    return Bucket(key, name, Scope(account, region), created, Versioning(versioning), bool(notifies))
+    key, name, account, region, created, versioning, notifies, lifecycle = row
+    return Bucket(key, name, Scope(account, region), created, Versioning(versioning), bool(notifies), bool(lifecycle))
 
 
 async def bucket(tx: Tx, name: str) -> Bucket | None:
@@ -191,6 +195,16 @@ async def delete_setting(tx: Tx, bucket_id: int, kind: str) -> None:
 async def set_notifies(tx: Tx, bucket_id: int, *, notifies: bool) -> None:
     """Whether anything is told of what happens to a bucket's objects."""
     await tx.execute(SET_NOTIFIES, bucket_id, int(notifies))
+
+
+async def set_lifecycle(tx: Tx, bucket_id: int, *, lifecycle: bool) -> None:
+    """Whether a bucket has lifecycle rules."""
+    await tx.execute(SET_LIFECYCLE, bucket_id, int(lifecycle))
+
+
+async def buckets_with_lifecycle(tx: Tx) -> list[Bucket]:
+    """Every bucket that has lifecycle rules."""
+    return [_bucket(row) for row in await tx.fetch(WITH_LIFECYCLE)]
 
 
 # -- versions ---------------------------------------------------------------------------------------------
@@ -303,6 +317,16 @@ async def list_versions(tx: Tx, bucket_id: int, start: Start, limit: int) -> lis
         statement = LIST_VERSIONS if start.inclusive else LIST_VERSIONS_AFTER
         found += await tx.fetch(statement, bucket_id, start.key, limit - len(found))
     return [_listed(row) for row in found]
+
+
+async def keys(tx: Tx, bucket_id: int, after: str, limit: int) -> list[str]:
+    """Keys that have versions, behind one, in order."""
+    return [row[0] for row in await tx.fetch(KEYS, bucket_id, after, limit)]
+
+
+async def versions_of(tx: Tx, bucket_id: int, key: str) -> list[ObjectVersion]:
+    """All versions of an object, the newest first."""
+    return [_version(row) for row in await tx.fetch(VERSIONS_OF, bucket_id, key)]
 
 
 # -- pieces -----------------------------------------------------------------------------------------------

@@ -17,11 +17,12 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from fogbank.core.call import Cloud, Principal, Reply, Request
 from fogbank.core.clock import Clock
-from fogbank.core.errors import ApiError
+from fogbank.core.errors import ApiError, InvalidParameterError
 from fogbank.core.scope import Scope
 from fogbank.services.cloudformation.engine import Standing, Step
 from fogbank.templates.answers import Answers
@@ -263,6 +264,15 @@ def json_text(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def moment(name: str, text: str) -> float:
+    """The date and time of a property as seconds since the epoch; UTC where nothing else is said."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidParameterError(f"{name}: expected a date and time in ISO 8601, got {text!r}") from None
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
 
 
 def lower_first(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from fogbank.core.call import Reply
 from fogbank.core.errors import ApiError
 from fogbank.services.cloudformation.engine import Standing
-from fogbank.templates.resources.resource_type import Name, ResourceType, Work, json_text, tag_list
+from fogbank.templates.resources.resource_type import Name, ResourceType, Work, json_text, moment, tag_list
 
 _HOME = "us-east-1"
 
@@ -48,7 +48,6 @@ class Bucket(ResourceType):
             "BucketNamespace",
             "IntelligentTieringConfigurations",
             "InventoryConfigurations",
-            "LifecycleConfiguration",
             "LoggingConfiguration",
             "MetadataConfiguration",
             "MetadataTableConfiguration",
@@ -182,12 +181,78 @@ def _line(line: Mapping[str, Any], short: str, long: str) -> dict[str, Any]:
     return kept
 
 
+def _lifecycle(value: Any) -> Request:
+    if not value:
+        return "DeleteBucketLifecycle", {}
+    rules = [_lifecycle_rule(rule) for rule in value["Rules"]]
+    request: dict[str, Any] = {"LifecycleConfiguration": {"Rules": rules}}
+    if value.get("TransitionDefaultMinimumObjectSize"):
+        request["TransitionDefaultMinimumObjectSize"] = value["TransitionDefaultMinimumObjectSize"]
+    return "PutBucketLifecycleConfiguration", request
+
+
+def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule as the API has it: in a template its filter and its moments stand beside each other."""
+    parts: dict[str, Any] = {
+        name: int(rule[name]) for name in ("ObjectSizeGreaterThan", "ObjectSizeLessThan") if rule.get(name) is not None
+    }
+    if rule.get("Prefix") is not None:
+        parts["Prefix"] = rule["Prefix"]
+    if rule.get("TagFilters"):
+        parts["Tags"] = rule["TagFilters"]
+    if len(parts) > 1 or len(parts.get("Tags", ())) > 1:
+        chosen: dict[str, Any] = {"And": parts}
+    elif "Tags" in parts:
+        chosen = {"Tag": parts["Tags"][0]}
+    else:
+        chosen = parts or {"Prefix": ""}
+    noncurrent = rule.get("NoncurrentVersionExpiration")
+    if rule.get("NoncurrentVersionExpirationInDays") is not None:
+        noncurrent = {"NoncurrentDays": rule["NoncurrentVersionExpirationInDays"]}
+    moves = [*rule.get("Transitions", ()), *([rule["Transition"]] if rule.get("Transition") else ())]
+    old = rule.get("NoncurrentVersionTransition")
+    found = {
+        "ID": rule.get("Id"),
+        "Status": rule["Status"],
+        "Filter": chosen,
+        "Expiration": _expiration(rule),
+        "NoncurrentVersionExpiration": noncurrent,
+        "Transitions": [_transition(move) for move in moves] or None,
+        "NoncurrentVersionTransitions": [
+            {_NONCURRENT.get(name, name): item for name, item in move.items()}
+            for move in [*rule.get("NoncurrentVersionTransitions", ()), *([old] if old else ())]
+        ]
+        or None,
+        "AbortIncompleteMultipartUpload": rule.get("AbortIncompleteMultipartUpload"),
+    }
+    return {name: item for name, item in found.items() if item is not None}
+
+
+_NONCURRENT = {"TransitionInDays": "NoncurrentDays"}
+
+
+def _expiration(rule: Mapping[str, Any]) -> dict[str, Any] | None:
+    if rule.get("ExpirationInDays") is not None:
+        return {"Days": rule["ExpirationInDays"]}
+    if rule.get("ExpirationDate") is not None:
+        return {"Date": moment("ExpirationDate", rule["ExpirationDate"])}
+    marker = rule.get("ExpiredObjectDeleteMarker")
+    return None if marker is None else {"ExpiredObjectDeleteMarker": marker}
+
+
+def _transition(move: Mapping[str, Any]) -> dict[str, Any]:
+    if move.get("TransitionDate") is not None:
+        return {"StorageClass": move["StorageClass"], "Date": moment("TransitionDate", move["TransitionDate"])}
+    return {"StorageClass": move["StorageClass"], "Days": move["TransitionInDays"]}
+
+
 _SETTINGS = {
     "OwnershipControls": _ownership,
     "PublicAccessBlockConfiguration": _public,
     "VersioningConfiguration": _versioning,
     "BucketEncryption": _encryption,
     "CorsConfiguration": _cors,
+    "LifecycleConfiguration": _lifecycle,
     "NotificationConfiguration": _notifications,
 }
 """The call that brings each setting to what a template says of it; `None` where it says nothing any more."""

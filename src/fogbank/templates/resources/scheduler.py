@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fogbank.core.call import Reply
-from fogbank.core.errors import InvalidParameterError
 from fogbank.services.cloudformation.engine import Standing
-from fogbank.templates.resources.resource_type import Name, ResourceType, Work, tag_list
+from fogbank.templates.resources.resource_type import Name, ResourceType, Work, moment, tag_list
 
 
 class Schedule(ResourceType):
@@ -50,13 +49,7 @@ class Schedule(ResourceType):
 def _moment(work: Work, name: str) -> float | None:
     """A date and time as the API's timestamp; UTC where nothing else is said."""
     text = work.properties.get(name)
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidParameterError(f"{name}: expected a date and time in ISO 8601, got {text!r}") from None
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    return None if text is None else moment(name, text)
 
 
 class ScheduleGroup(ResourceType):

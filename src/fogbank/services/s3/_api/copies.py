@@ -15,7 +15,7 @@ from fogbank.core.errors import ApiError
 from fogbank.services.s3 import _checksums as checksums
 from fogbank.services.s3 import storage as rows
 from fogbank.services.s3._api.frame import S3Base, need_bucket, need_version
-from fogbank.services.s3._api.objects import ENCRYPTED, check_ownership
+from fogbank.services.s3._api.objects import ENCRYPTED, check_ownership, expiration_of
 from fogbank.services.s3._attributes import ARCHIVED, read_attributes
 from fogbank.services.s3._conditions import Conditions, check_write
 from fogbank.services.s3._pieces import PieceLostError, Taken
@@ -160,6 +160,7 @@ class CopyOperations(S3Base):
             },
             "CopySourceVersionId": version_shown(found.bucket, found.version.version),
             "VersionId": version_shown(bucket, stored.version),
+            "Expiration": await expiration_of(tx, bucket, stored),
             **ENCRYPTED,
         }
 

@@ -18,7 +18,7 @@ from fogbank.services.s3 import storage as rows
 from fogbank.services.s3._api.copies import CopyOperations, read_source
 from fogbank.services.s3._api.frame import need_bucket, owner_id
 from fogbank.services.s3._api.listings import read_limit, writer
-from fogbank.services.s3._api.objects import ENCRYPTED, check_ownership
+from fogbank.services.s3._api.objects import ENCRYPTED, check_ownership, expiration_of
 from fogbank.services.s3._assembly import assemble
 from fogbank.services.s3._attributes import check_encryption, read_attributes
 from fogbank.services.s3._conditions import check_write
@@ -139,6 +139,7 @@ class MultipartOperations(CopyOperations):
                 "Key": upload.key,
                 "ETag": stored.quoted_etag,
                 "VersionId": version_shown(bucket, stored.version),
+                "Expiration": await expiration_of(tx, bucket, stored),
                 **checksums.members(stored.checksum),
                 **ENCRYPTED,
             }
@@ -149,7 +150,7 @@ class MultipartOperations(CopyOperations):
         """Give an upload up."""
 
         async def body(tx: Tx) -> None:
-            await self._abort(tx, (await _need_upload(tx, call, request)).id)
+            await self.abort(tx, (await _need_upload(tx, call, request)).id)
 
         await self.storage.transact(body)
         return {}
@@ -158,9 +159,9 @@ class MultipartOperations(CopyOperations):
         """Abort every upload of a bucket that is deleted."""
         while uploads := await rows.uploads_of(tx, bucket.id, _BATCH):
             for upload in uploads:
-                await self._abort(tx, upload.id)
+                await self.abort(tx, upload.id)
 
-    async def _abort(self, tx: Tx, upload_id: str) -> None:
+    async def abort(self, tx: Tx, upload_id: str) -> None:
         """Forget an upload and the bytes of its parts."""
         await self.pieces.drop(tx, [part.piece for part in await _all_parts(tx, upload_id)])
         await rows.delete_upload(tx, upload_id)

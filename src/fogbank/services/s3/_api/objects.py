@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import ApiError
 from fogbank.services.s3 import _checksums as checksums
+from fogbank.services.s3 import _lifecycle
 from fogbank.services.s3 import storage as rows
 from fogbank.services.s3._api.frame import S3Base, check_version_id, need_bucket, need_version, refuse_members
 from fogbank.services.s3._attributes import (
@@ -92,6 +93,7 @@ class ObjectOperations(S3Base):
         return {
             "ETag": stored.quoted_etag,
             "VersionId": version_shown(bucket, stored.version),
+            "Expiration": await expiration_of(tx, bucket, stored),
             **checksums.members(stored.checksum),
             **ENCRYPTED,
         }
@@ -111,6 +113,7 @@ class ObjectOperations(S3Base):
             if version.attributes.storage_class in ARCHIVED:
                 raise InvalidObjectStateError(StorageClass=version.attributes.storage_class)
             reply, span = describe(request, bucket, version)
+            reply["Expiration"] = await expiration_of(tx, bucket, version)
             parts = cuts(version.pieces, span)
             return reply, parts, await self.pieces.load(tx, parts)
 
@@ -129,6 +132,7 @@ class ObjectOperations(S3Base):
         async def body(tx: Tx) -> Reply:
             bucket, version = await self._find(tx, call, request, "HEAD")
             reply, _ = describe(request, bucket, version)
+            reply["Expiration"] = await expiration_of(tx, bucket, version)
             return reply
 
         return await self.storage.read(body)
@@ -210,6 +214,14 @@ async def ownership(tx: Tx, bucket: Bucket) -> str:
     """Whose the objects of a bucket are."""
     document = await rows.setting(tx, bucket.id, "ownership")
     return str(document["Rules"][0]["ObjectOwnership"]) if document else "ObjectWriter"
+
+
+async def expiration_of(tx: Tx, bucket: Bucket, version: ObjectVersion) -> str | None:
+    """When lifecycle rules remove a version, in the words of the header that says so."""
+    if not bucket.lifecycle or not version.latest:
+        return None
+    configuration = await rows.setting(tx, bucket.id, _lifecycle.SETTING)
+    return _lifecycle.expiration(_lifecycle.rules_of(configuration), version) if configuration else None
 
 
 def describe(request: Any, bucket: Bucket, version: ObjectVersion) -> tuple[Reply, Span]:

@@ -34,7 +34,6 @@ _MISSING = {
     "ownership": ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
     "cors": ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
     "website": ("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
-    "lifecycle": ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
     "replication": ("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
     "lock": ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"),
 }
@@ -209,10 +208,6 @@ class SettingOperations(S3Base):
     async def get_bucket_website(self, call: Call, request: Mapping[str, Any]) -> Reply:
         """No bucket is a website here."""
         return await self._setting(call, request, "website")
-
-    async def get_bucket_lifecycle_configuration(self, call: Call, request: Mapping[str, Any]) -> Reply:
-        """No bucket has lifecycle rules here."""
-        return await self._setting(call, request, "lifecycle")
 
     async def get_bucket_replication(self, call: Call, request: Mapping[str, Any]) -> Reply:
         """No bucket is replicated here."""
