@@ -37,7 +37,7 @@ DELETE_SETTINGS = "DELETE FROM s3_settings WHERE bucket = $1"
 SET_VERSIONING = "UPDATE s3_buckets SET versioning = $2 WHERE id = $1"
 SET_NOTIFIES = "UPDATE s3_buckets SET notifies = $2 WHERE id = $1"
 SET_LIFECYCLE = "UPDATE s3_buckets SET lifecycle = $2 WHERE id = $1"
-WITH_LIFECYCLE = f"SELECT {_BUCKET} FROM s3_buckets WHERE lifecycle = 1"
+WITH_LIFECYCLE = f"SELECT {_BUCKET} FROM s3_buckets WHERE lifecycle = 1 AND id > $1 ORDER BY id"
 
 GET_SETTING = "SELECT document FROM s3_settings WHERE bucket = $1 AND kind = $2"
 PUT_SETTING = """
@@ -204,7 +204,7 @@ async def set_lifecycle(tx: Tx, bucket_id: int, *, lifecycle: bool) -> None:
 
 async def buckets_with_lifecycle(tx: Tx) -> list[Bucket]:
     """Every bucket that has lifecycle rules."""
-    return [_bucket(row) for row in await tx.fetch(WITH_LIFECYCLE)]
+    return [_bucket(row) for row in await tx.fetch(WITH_LIFECYCLE, 0)]
 
 
 # -- versions ---------------------------------------------------------------------------------------------
