@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ IDS = Ids()
 TIMEOUT = 20.0
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js functions need node on this machine")
 ECHO = "def handler(event, context):\n    return event\n"
+WHO = "import os\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_LOG_STREAM_NAME']\n"
+"""Which environment it is; in a sandbox every environment's process has the same number."""
+PYTHON = Path(sys.executable).resolve()
+"""The interpreter outside of any virtual environment, which sandboxed functions cannot see."""
 PID = "import os\ndef handler(event, context):\n    return os.getpid()\n"
 
 
@@ -56,6 +61,26 @@ class Lines:
 
     def room(self, version: FunctionVersion, stream: str, data: bytes) -> bool:
         return True
+
+
+def bundle(name: str, task: Path) -> None:
+    """Put an installed module or package into a function's code."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    if spec.submodule_search_locations:
+        shutil.copytree(Path(spec.origin).parent, task / name)
+    else:
+        shutil.copy(spec.origin, task)
+
+
+def bundle_awslambdaric(task: Path) -> None:
+    """Put AWS's own runtime client, unmodified, into a function's code, with an executable that starts it."""
+    for name in ("awslambdaric", "simplejson", "runtime_client", "snapshot_restore_py"):
+        bundle(name, task)
+    bootstrap = task / "bootstrap"
+    bootstrap.write_text(f'#!/bin/sh\nPYTHONPATH="$LAMBDA_TASK_ROOT" exec {PYTHON} -m awslambdaric "$_HANDLER"\n')
+    bootstrap.chmod(0o755)
 
 
 Make = Callable[..., FunctionVersion]

@@ -9,10 +9,11 @@ import pytest
 from tests.services.environments import (
     ECHO,
     IDS,
-    PID,
+    WHO,
     Make,
     event,
     fail,
+    lines,
     run,
     until,
 )
@@ -35,14 +36,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_warm_environment_is_used_again(runtime: Runtime, make: Make) -> None:
-    version = make(PID)
+    version = make(WHO)
     assert await run(runtime, version) == await run(runtime, version)
     assert runtime.alive == 1
 
 
 async def test_an_event_is_not_handed_to_an_environment_that_is_being_ended(runtime: Runtime, make: Make) -> None:
     """Its process may need some time to go: the event that comes just then is not killed with it."""
-    version = make(PID)
+    version = make(WHO)
     pid = await run(runtime, version)
     (environment,) = runtime._pools[version.key].environments
     environment.end()
@@ -50,14 +51,13 @@ async def test_an_event_is_not_handed_to_an_environment_that_is_being_ended(runt
 
 
 async def test_versions_do_not_share_environments(runtime: Runtime, make: Make) -> None:
-    assert await run(runtime, make(PID)) != await run(runtime, make(PID))
+    assert await run(runtime, make(WHO)) != await run(runtime, make(WHO))
 
 
 async def test_concurrent_events_get_environments_of_their_own(runtime: Runtime, make: Make) -> None:
-    source = "import os, time\ndef handler(event, context):\n    time.sleep(0.2)\n    return os.getpid()\n"
-    version = make(source)
-    pids = await asyncio.gather(*(run(runtime, version) for _ in range(3)))
-    assert len(set(pids)) == 3
+    version = make("import time\n" + WHO.replace("    return", "    time.sleep(0.2)\n    return"))
+    names = await asyncio.gather(*(run(runtime, version) for _ in range(3)))
+    assert len(set(names)) == 3
 
 
 async def test_at_the_limit_an_idle_environment_makes_room(runtime: Runtime, make: Make) -> None:
@@ -66,18 +66,10 @@ async def test_at_the_limit_an_idle_environment_makes_room(runtime: Runtime, mak
     assert runtime.alive <= 9
 
 
-async def test_a_retired_version_finishes_what_it_runs(runtime: Runtime, make: Make, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    source = """
-import time
-def handler(event, context):
-    open(event, "w").close()
-    time.sleep(0.2)
-    return "old"
-"""
-    version = make(source)
-    under_way = asyncio.ensure_future(run(runtime, version, str(flag)))
-    await until(flag.exists)
+async def test_a_retired_version_finishes_what_it_runs(runtime: Runtime, make: Make) -> None:
+    version = make("import time\ndef handler(event, context):\n    time.sleep(0.2)\n    return 'old'\n")
+    under_way = asyncio.ensure_future(run(runtime, version))
+    await until(lambda: any(line.startswith("START") for line in lines(runtime)))
     runtime.retire(version.key)
     assert await under_way == "old"
     await until(lambda: runtime.alive == 0)

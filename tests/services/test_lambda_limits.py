@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
 from tests.services.environments import (
     ECHO,
     IDS,
+    PYTHON,
     Lines,
     Make,
     event,
@@ -317,4 +317,4 @@ ASK += "; api.request('GET', '/2018-06-01/runtime/nothing'); print(api.getrespon
 def handler(event, context):
     return subprocess.run([event, "-S", "-c", ASK], capture_output=True, text=True).stdout.strip()
 """
-    assert await run(runtime, make(source), sys.executable) == "405"
+    assert await run(runtime, make(source), str(PYTHON)) == "405"

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from tests.services.environments import (
     ECHO,
     TIMEOUT,
     Make,
+    bundle_awslambdaric,
     event,
     fail,
     lines,
@@ -264,11 +264,7 @@ async def test_awslambdaric_unmodified_in_place_of_our_client(runtime: Runtime, 
         runtime="provided.al2023",
         environment={"PYTHONDONTWRITEBYTECODE": "1"},
     )
-    bootstrap = version.task / "bootstrap"
-    bootstrap.write_text(
-        f'#!/bin/sh\nPYTHONPATH="$LAMBDA_TASK_ROOT" exec {sys.executable} -m awslambdaric "$_HANDLER"\n'
-    )
-    bootstrap.chmod(0o755)
+    bundle_awslambdaric(version.task)
     assert await run(runtime, version, "ä") == {"got": "ä", "left": True}
     found = await fail(runtime, version, "fail")
     assert (found["errorType"], found["errorMessage"]) == ("ValueError", "no")

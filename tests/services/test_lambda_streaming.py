@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services.environments import needs_node
+from tests.services.environments import PYTHON, needs_node
 from tests.services.lambda_code import ROLE, bundle, create
 
 Aws = Callable[..., Any]
 
-BOOTSTRAP = f"""#!{sys.executable}
+BOOTSTRAP = f"""#!{PYTHON}
 # A custom runtime that streams what the event says: pieces of text, files to wait for, an error in the trailers.
 import base64, http.client, json, os
 api = os.environ["AWS_LAMBDA_RUNTIME_API"]
