@@ -257,14 +257,23 @@ def handler(event, context):
     await until(lambda: not processes_of(Path(stream)))
 
 
+def stat_of(pid: int) -> str:
+    """What the system says of a process; nothing if it has gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 @BOTH
 async def test_idle_environments_are_frozen_there_too(sandbox: Runtime, make: Make, more: dict[str, Any]) -> None:
     """With what has left the group, and what has lost its parent."""
     source = """
 import subprocess
 def handler(event, context):
-    if event:
-        subprocess.Popen(["/bin/sh", "-c", "(sleep 1234 &) ; sleep 1235"], start_new_session=True)
+    if event:  # "up" comes when the first sleep has lost its parent: a frozen shell would start none
+        command = ["/bin/sh", "-c", "(sleep 1234 > /dev/null &); echo up; exec sleep 1235"]
+        subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE).stdout.readline()
 """
     version = make(source, **more)
     await run(sandbox, version, "start")
@@ -273,7 +282,7 @@ def handler(event, context):
 
     def states() -> list[str]:
         pids = [memory._pid, *descendants(memory._pid), *descendants(memory._first)]
-        return [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in pids]
+        return [stat.rpartition(")")[2].split()[0] for pid in set(pids) if (stat := stat_of(pid))]
 
     await until(lambda: len(states()) >= 3 and set(states()) == {"T"})
     assert await run(sandbox, version) is None
