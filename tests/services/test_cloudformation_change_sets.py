@@ -146,6 +146,7 @@ def test_change_sets_fit_the_stacks_state(aws: Aws) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_macro_that_fails_fails_the_change_set(aws: Aws) -> None:
     client = aws("cloudformation")
     sam = """

@@ -269,6 +269,7 @@ async def test_what_is_lacking_is_refused_by_name(watch: Caller) -> None:
             await put_alarm(watch, **changes)
 
 
+@pytest.mark.slow
 async def test_points_are_put_together_as_they_age(watch: Caller, clock: VirtualClock) -> None:
     """By the second for three hours, by the minute for fifteen days, then by five minutes; the sum stays."""
     base = clock.time() // 3600 * 3600

@@ -37,7 +37,7 @@ from fogbank.core.scope import Scope
 from fogbank.services.sqs import Sqs
 from fogbank.storage import SqliteStorage
 
-SHORT = settings(max_examples=8, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SHORT = settings(max_examples=3, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LONG = settings(SHORT, max_examples=60)
 RETENTION = 600
 TIMEOUT = 30

@@ -78,6 +78,7 @@ async def test_an_item_can_be_saved_by_a_later_expiry(client: Client, clock: Vir
     assert await client.ids() == ["a"]
 
 
+@pytest.mark.slow
 async def test_time_to_live_counts_for_items_that_were_there_before(client: Client, clock: VirtualClock) -> None:
     await client("CreateTable", TableName="table", **SIMPLE)
     now = int(clock.time())
@@ -215,6 +216,7 @@ class Restarted:
         return cloud
 
 
+@pytest.mark.slow
 async def test_everything_is_there_after_a_restart_and_chores_go_on(tmp_path: Path) -> None:
     world = Restarted(tmp_path / "data")
     cloud = await world.start()

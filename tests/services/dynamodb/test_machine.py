@@ -206,4 +206,4 @@ def in_order(item: dict[str, Any], like: list[dict[str, Any]]) -> dict[str, Any]
 
 
 TableMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
-TestTable = TableMachine.TestCase
+TestTable = pytest.mark.slow(TableMachine.TestCase)

@@ -208,6 +208,7 @@ def test_subscriptions_that_cannot_be(changes: dict[str, Any], problem: str) -> 
         read_subscription(json.dumps({**GOOD, **changes}).encode())
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(lambda v: json.dumps(v).encode()))
 def test_any_body_is_a_subscription_or_a_problem(body: bytes) -> None:
     read: Callable[[bytes], object] = read_subscription
