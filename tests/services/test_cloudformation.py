@@ -348,9 +348,8 @@ def test_accounts_and_regions_are_apart(aws: Aws) -> None:
 
 def test_what_fogbank_lacks_is_refused_by_name(aws: Aws) -> None:
     client = aws("cloudformation")
-    arn = "arn:aws:sns:us-east-1:000000000000:t"
-    code, message = refused(client.create_stack, StackName="s", TemplateBody=QUEUES, NotificationARNs=[arn])
+    code, message = refused(client.create_stack, StackName="s", TemplateBody=QUEUES, DisableValidation=True)
     assert code == "NotImplemented"
-    assert message == "Fogbank does not implement NotificationARNs of CreateStack"
+    assert message == "Fogbank does not implement DisableValidation of CreateStack"
     code, message = refused(client.detect_stack_drift, StackName="s")
     assert "DetectStackDrift" in message

@@ -119,6 +119,28 @@ def test_topics_in_templates(aws: Aws) -> None:
     assert sns.list_subscriptions()["Subscriptions"] == []
 
 
+def test_a_stack_tells_its_topics_what_happens(aws: Aws, heard: tuple[str, Callable[[], Any]]) -> None:
+    """NotificationARNs: each event, as lines; shown with the stack, and known to its template."""
+    target, following = heard
+    stacks = aws("cloudformation")
+    text = "Resources: {Q: {Type: 'AWS::SQS::Queue'}}\nOutputs: {T: {Value: !Select [0, !Ref 'AWS::NotificationARNs']}}"
+    stack = create(stacks, "s", text, NotificationARNs=[target])
+    assert stack["NotificationARNs"] == [target]
+    assert outputs(stack) == {"T": target}
+    told = [dict(line.split("=", 1) for line in following()["Body"].splitlines()) for _ in range(5)]
+    assert [(each["LogicalResourceId"], each["ResourceStatus"]) for each in told] == [
+        ("'s'", "'CREATE_IN_PROGRESS'"),
+        ("'Q'", "'CREATE_IN_PROGRESS'"),
+        ("'Q'", "'CREATE_IN_PROGRESS'"),
+        ("'Q'", "'CREATE_COMPLETE'"),
+        ("'s'", "'CREATE_COMPLETE'"),
+    ]
+    assert told[0]["StackId"] == f"'{stack['StackId']}'"
+    assert update(stacks, "s", text.partition("\n")[0], NotificationARNs=[])["NotificationARNs"] == []
+    with refused("ValidationError"):
+        create(stacks, "x", text, NotificationARNs=["arn:aws:sqs:us-east-1:000000000000:q"])
+
+
 def test_what_templates_of_topics_lack_is_refused_by_name(aws: Aws) -> None:
     """Before anything is created."""
     stacks = aws("cloudformation")

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from fogbank.core.scope import Scope
+from fogbank.core.trace import Trace
+from fogbank.services.cloudformation._notices import notice
 from fogbank.services.cloudformation.engine import StackIdentity, Standing
 from fogbank.services.cloudformation.model import (
     STACK,
@@ -44,11 +46,14 @@ def event_id(kit: Kit, event: Event, millis: int) -> str:
     return f"{event.logical_id}-{event.status}-{moment}"
 
 
-async def add_events(kit: Kit, rows: Rows, stack_id: str, events: Sequence[Event], token: str | None) -> None:
-    """Append events to a stack's history within a transaction."""
+async def add_events(kit: Kit, rows: Rows, stack: Stack, events: Sequence[Event], token: str | None) -> None:
+    """Append events to a stack's history within a transaction, and tell its topics of them."""
     now = kit.clock.millis()
     for event in events:
-        await rows.add_event(stack_id, event_id(kit, event, now), now, replace(event, token=event.token or token))
+        told, name = replace(event, token=event.token or token), event_id(kit, event, now)
+        await rows.add_event(stack.id, name, now, told)
+        for target in stack.definition.notified:
+            await kit.delivery.enqueue(rows.tx, notice(stack, told, name, now, target, Trace.begin(kit.clock, kit.ids)))
 
 
 def stack_event(stack: Stack, status: StackStatus, reason: str | None = None) -> Event:
@@ -103,7 +108,8 @@ class Journal:
     @property
     def identity(self) -> StackIdentity:
         """The stack as the template engine knows it."""
-        return StackIdentity(self.scope, self.stack.id, self.stack.name, self.stack.definition.tags)
+        definition = self.stack.definition
+        return StackIdentity(self.scope, self.stack.id, self.stack.name, definition.tags, definition.notified)
 
     def standing(self) -> Mapping[str, Standing]:
         """What stands, by logical id."""
@@ -125,7 +131,7 @@ class Journal:
             if current is None or (begins and (current.id != self.operation.id or current.cancelled)):
                 return current
             await rows.put_resource(self.stack.id, resource)
-            await add_events(self._kit, rows, self.stack.id, events, self.operation.token)
+            await add_events(self._kit, rows, self.stack, events, self.operation.token)
             return self.operation
 
         current = await self._kit.storage.transact(body)
@@ -152,7 +158,7 @@ class Journal:
         async def body(tx: Tx) -> None:
             rows = Rows(tx)
             await rows.delete_resource(self.stack.id, logical_id)
-            await add_events(self._kit, rows, self.stack.id, events, self.operation.token)
+            await add_events(self._kit, rows, self.stack, events, self.operation.token)
 
         await self._kit.storage.transact(body)
         self.resources.pop(logical_id, None)
@@ -184,7 +190,7 @@ class Journal:
                 stack = await then(rows, stack)
             await rows.put_stack(stack)
             shown = stack_event(stack, status, event_reason if event_reason is not None else reason)
-            await add_events(self._kit, rows, stack.id, [shown], self.operation.token)
+            await add_events(self._kit, rows, stack, [shown], self.operation.token)
             if operation is None:
                 await rows.delete_operation(stack.id)
                 if stack.change_set_id is not None:

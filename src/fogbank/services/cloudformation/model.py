@@ -137,6 +137,8 @@ class Definition:
     role_arn: str | None = None
     failure: str | None = None
     """Why the macros failed, if they did: the operation fails with it."""
+    notified: tuple[str, ...] = ()
+    """The topics that are told of the stack's events."""
 
 
 @dataclass(frozen=True, slots=True)

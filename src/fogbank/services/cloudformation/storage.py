@@ -123,6 +123,11 @@ class Rows:
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
 
+    @property
+    def tx(self) -> Tx:
+        """The transaction, for what follows from what is written."""
+        return self._tx
+
     # -- stacks
 
     async def put_stack(self, stack: Stack) -> None:

@@ -27,7 +27,6 @@ class NestedStack(ResourceType):
     name = Name("StackName", 128)
     attributes = None
     taken = frozenset({"AlreadyExistsException"})
-    lacking = frozenset({"NotificationARNs"})
 
     @staticmethod
     def _request(work: Work) -> dict[str, Any]:
@@ -37,6 +36,7 @@ class NestedStack(ResourceType):
             "Parameters": [{"ParameterKey": key, "ParameterValue": _text(value)} for key, value in given.items()],
             "Tags": tag_list(tag_map(work.properties.get("Tags"))) or [],
             "Capabilities": _CAPABILITIES,
+            "NotificationARNs": list(work.properties.get("NotificationARNs", ())),
         }
 
     async def make(self, work: Work) -> Standing:

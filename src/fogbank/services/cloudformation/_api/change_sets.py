@@ -15,6 +15,7 @@ from fogbank.services.cloudformation._api.frame import (
     refuse_lacking,
     refuse_monitoring,
     tags_of,
+    topics_of,
 )
 from fogbank.services.cloudformation._api.shapes import parameters_shape, seconds, tags_shape
 from fogbank.services.cloudformation._api.stacks import (
@@ -59,8 +60,7 @@ NOTHING_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
 _LACKING = (
-    "NotificationARNs", "ResourcesToImport", "ImportExistingResources", "DeploymentMode", "DeploymentConfig",
-    "DisableValidation",
+    "ResourcesToImport", "ImportExistingResources", "DeploymentMode", "DeploymentConfig", "DisableValidation",
 )  # fmt: skip
 _PAGE = 100
 
@@ -78,7 +78,8 @@ class ChangeSetOperations(StackOperations):
         stack, is_new = await self._stack_for(call.scope, request["StackName"], request["ChangeSetName"], kind)
         creates = kind == "CREATE"
         known = None if creates else stack
-        identity = StackIdentity(call.scope, stack.id, stack.name, tags_of(request, known))
+        topics = topics_of(request, known)
+        identity = StackIdentity(call.scope, stack.id, stack.name, tags_of(request, known), topics)
         definition = await self._define(call, request, identity, known, change_set=True)
         changes = await self._preview(identity, stack, definition)
         reason = definition.failure
@@ -146,7 +147,7 @@ class ChangeSetOperations(StackOperations):
                 if await rows.stack(scope, new_stack.name) is not None:
                     raise AlreadyExistsError(f"Stack [{new_stack.name}] already exists")
                 await rows.put_stack(new_stack)
-                await add_events(self.kit, rows, new_stack.id, [opening_event(new_stack)], None)
+                await add_events(self.kit, rows, new_stack, [opening_event(new_stack)], None)
             await rows.put_change_set(change_set)
             return {"Id": change_set.id, "StackId": change_set.stack_id}
 
@@ -161,7 +162,7 @@ class ChangeSetOperations(StackOperations):
         return {
             **_summary(change_set),
             "Parameters": parameters_shape(definition.parameters),
-            "NotificationARNs": [],
+            "NotificationARNs": list(definition.notified),
             "RollbackConfiguration": {},
             "Capabilities": list(definition.capabilities),
             "Tags": tags_shape(definition.tags),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from fogbank.core.arn import Arn, MalformedArnError
 from fogbank.core.call import Call, Request
 from fogbank.core.errors import ApiError, NotImplementedByFogbank
 from fogbank.core.models import OperationModel
@@ -163,6 +164,7 @@ class Frame(Service):
             transforms=prepared.transforms,
             role_arn=request.get("RoleARN") or (previous.definition.role_arn if previous is not None else None),
             failure=failure,
+            notified=identity.notification_arns,
         )
 
     @staticmethod
@@ -206,6 +208,20 @@ class Frame(Service):
         if not _URL.match(url):
             raise StackValidationError("TemplateURL must be a supported URL.")
         return await self.engine.fetch(scope, url)
+
+
+def topics_of(request: Request, previous: Stack | None = None) -> tuple[str, ...]:
+    """The topics that are told of events: those given, else those that the stack has."""
+    if "NotificationARNs" not in request:
+        return previous.definition.notified if previous is not None else ()
+    for text in request["NotificationARNs"]:
+        try:
+            service = Arn.parse(text).service
+        except MalformedArnError:
+            service = ""
+        if service != "sns":
+            raise StackValidationError(f"Invalid parameter: NotificationARNs Reason: {text} is no ARN of a topic")
+    return tuple(request["NotificationARNs"])
 
 
 def tags_of(request: Request, previous: Stack | None = None) -> Mapping[str, str]:

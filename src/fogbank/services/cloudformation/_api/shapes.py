@@ -53,7 +53,7 @@ def stack_shape(stack: Stack) -> Reply:
         "StackStatus": stack.status,
         "StackStatusReason": stack.reason,
         "DisableRollback": stack.disable_rollback,
-        "NotificationARNs": [],
+        "NotificationARNs": list(definition.notified),
         "TimeoutInMinutes": stack.timeout,
         "Capabilities": list(definition.capabilities),
         "Outputs": [

@@ -14,6 +14,7 @@ from fogbank.services.cloudformation._api.frame import (
     refuse_lacking,
     refuse_monitoring,
     tags_of,
+    topics_of,
 )
 from fogbank.services.cloudformation._changes import preview
 from fogbank.services.cloudformation._journal import add_events, stack_event
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 INITIATED_BY_USER = "User Initiated"
 PRINCIPAL = "cloudformation.amazonaws.com"
 MAX_NESTING = 5
-_LACKING = ("NotificationARNs", "DeploymentConfig", "DisableValidation", "StackPolicyURL", "StackPolicyDuringUpdateURL")
+_LACKING = ("DeploymentConfig", "DisableValidation", "StackPolicyURL", "StackPolicyDuringUpdateURL")
 
 
 class StackOperations(Frame):
@@ -77,7 +78,7 @@ class StackOperations(Frame):
         parent, root = await self._ancestors(call, name)
         reviewed = await self.kit.storage.read(lambda tx: Rows(tx).stack(call.scope, name))
         stack_id = self._new_id(call.scope, name) if reviewed is None else reviewed.id
-        identity = StackIdentity(call.scope, stack_id, name, tags_of(request))
+        identity = StackIdentity(call.scope, stack_id, name, tags_of(request), topics_of(request))
         definition = await self._define(call, request, identity, None)
         on_failure = OnFailure(request.get("OnFailure", "ROLLBACK"))
         if request.get("DisableRollback"):
@@ -173,7 +174,7 @@ class StackOperations(Frame):
         """Write a stack that is in progress, its operation and the event that opens it."""
         await rows.put_stack(stack)
         await rows.put_operation(operation)
-        await add_events(self.kit, rows, stack.id, [stack_event(stack, stack.status, reason)], operation.token)
+        await add_events(self.kit, rows, stack, [stack_event(stack, stack.status, reason)], operation.token)
 
     async def update_stack(self, call: Call, request: UpdateStackInputTypeDef) -> Reply:
         """Begin to update a stack; an error if nothing would change."""
@@ -181,7 +182,8 @@ class StackOperations(Frame):
         refuse_monitoring(request, "UpdateStack")
         stack = await self._stack(call.scope, request["StackName"])
         check_updatable(stack)
-        identity = StackIdentity(call.scope, stack.id, stack.name, tags_of(request, stack))
+        topics = topics_of(request, stack)
+        identity = StackIdentity(call.scope, stack.id, stack.name, tags_of(request, stack), topics)
         definition = await self._define(call, request, identity, stack)
         during = (
             check_policy(request["StackPolicyDuringUpdateBody"]) if "StackPolicyDuringUpdateBody" in request else None
@@ -203,14 +205,14 @@ class StackOperations(Frame):
         if stack.status not in (StackStatus.CREATE_COMPLETE, StackStatus.UPDATE_COMPLETE,
                                 StackStatus.UPDATE_ROLLBACK_COMPLETE):  # fmt: skip
             return True  # something failed and has to be tried again
-        if (before.processed, before.parameters, before.tags) == (
-            definition.processed, definition.parameters, definition.tags,
+        if (before.processed, before.parameters, before.tags, before.notified) == (
+            definition.processed, definition.parameters, definition.tags, definition.notified,
         ):  # fmt: skip
             return False
         deployment = await self.engine.open(identity, definition.processed, definition.parameters)
         rows = await self.kit.storage.read(lambda tx: Rows(tx).resources(stack.id))
         refuse_new_types(rows, {name: declared.type for name, declared in deployment.resources.items()})
-        if before.tags != definition.tags:
+        if before.tags != definition.tags or before.notified != definition.notified:
             return True
         changes = await preview(self.engine, identity, deployment, stack, rows)
         return changes.any
@@ -284,7 +286,7 @@ class StackOperations(Frame):
                 )
                 await rows.put_stack(gone)
                 await rows.retire_change_sets(current.id)
-                await add_events(self.kit, rows, current.id, [stack_event(gone, gone.status)], None)
+                await add_events(self.kit, rows, gone, [stack_event(gone, gone.status)], None)
                 return False
             operation = Operation(
                 id=self.kit.ids.uuid(),
