@@ -3,7 +3,8 @@
     Journey ── Parallel ─┬─ a message, then a callback that a client answers
                          ├─ a Map, two at a time: a counter is raised, then a function that fails at first on odd items
                          ├─ a Wait, then an event
-                         ├─ a child execution that is waited for: a Wait, then a Map of Pass states in JSONata
+                         ├─ a child execution that is waited for: a Wait, then a Map of Pass states in JSONata, where
+                         │  `slow` is asked for with expressions that take so long that their steps halt for them
                          ├─ an activity, tried again when its worker has gone
                          └─ a function that fails, and a handler that notes it
 
@@ -148,14 +149,18 @@ def parent(queue: str) -> str:
     return json.dumps({"StartAt": "All", "States": states})
 
 
-def child() -> str:
+SLOW = "($f := function($n){$n = 0 ? 0 : $f($n-1)}; $f(16000))"
+
+
+def child(*, slow: bool = False) -> str:
     """The definition of the child."""
+    twice = f"{{% {SLOW} + $states.input * 2 %}}" if slow else "{% $states.input * 2 %}"
     states = {
         "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Each"},
         "Each": {
             "Type": "Map",
             "Items": "{% [1, 2, 3] %}",
-            "ItemProcessor": _branch(Double={"Type": "Pass", "Output": "{% $states.input * 2 %}", "End": True}),
+            "ItemProcessor": _branch(Double={"Type": "Pass", "Output": twice, "End": True}),
             "Output": "{% {'id': $states.context.Execution.Input.id, 'doubled': $states.result} %}",
             "End": True,
         },

@@ -55,7 +55,7 @@ def prepare(server: ServerProcess) -> str:
     )
     functions.get_waiter("function_active_v2").wait(FunctionName="work", WaiterConfig={"Delay": 1})
     states.create_activity(name="hands")
-    for name, definition in (("child", journeys.child()), ("journey", journeys.parent(queue))):
+    for name, definition in (("child", journeys.child(slow=True)), ("journey", journeys.parent(queue))):
         states.create_state_machine(name=name, definition=definition, roleArn=journeys.ROLE)
     return str(queue)
 

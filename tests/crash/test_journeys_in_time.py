@@ -143,7 +143,7 @@ class World:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.cloud.services["stepfunctions"]._runner._evaluator.stop()  # type: ignore[attr-defined]
+        self.cloud.services["stepfunctions"]._runner.evaluator.stop()  # type: ignore[attr-defined]
         self.storage._closed = False
         await self.storage.bury()
 

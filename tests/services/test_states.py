@@ -272,16 +272,14 @@ def test_a_definition_is_validated_with_warnings_and_in_parts(states: Any) -> No
 
 
 ENDLESS = {"A": {"Type": "Pass", "Output": "{% ($f := function($n){$f($n+1)}; $f(0)) %}", "End": True}}
-PATTERN = {"A": {"Type": "Pass", "Output": "{% $contains($states.input.text, /(?:a{100}){100}b/) %}", "End": True}}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hostile", [ENDLESS, PATTERN])
-def test_an_expression_that_takes_long_holds_up_nothing_else(states: Any, hostile: dict[str, Any]) -> None:
-    arn = machine(states, {"QueryLanguage": "JSONata", "StartAt": "A", "States": hostile})
+def test_an_expression_that_takes_long_holds_up_nothing_else(states: Any) -> None:
+    arn = machine(states, {"QueryLanguage": "JSONata", "StartAt": "A", "States": ENDLESS})
     mapped = {"A": {"Type": "Pass", "Output": "{% $map([1,2], function($x){$x+1}) %}", "End": True}}
     other = machine(states, {"QueryLanguage": "JSONata", "StartAt": "A", "States": mapped}, name="other")
-    slow = states.start_execution(stateMachineArn=arn, input=json.dumps({"text": "a" * 200_000}))["executionArn"]
+    slow = states.start_execution(stateMachineArn=arn)["executionArn"]
     assert run(states, other)["output"] == "[2,3]"
     assert states.describe_execution(executionArn=slow)["status"] == "RUNNING"
     found = ended(states, slow)

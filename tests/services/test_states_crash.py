@@ -123,21 +123,3 @@ def _ended(states: Any, arn: str) -> Any:
         if found["status"] != "RUNNING":
             return found
     raise AssertionError(f"{arn} has not ended")
-
-
-@pytest.mark.slow
-def test_an_expression_that_was_being_evaluated_is_evaluated_again(new_server: Callable[..., ServerProcess]) -> None:
-    server = new_server()
-    states = server.client("stepfunctions")
-    slow = "($f := function($n){$n = 0 ? 'there' : $f($n-1)}; $f(30000))"
-    body = {"A": {"Type": "Pass", "Output": f"{{% {slow} %}}", "Next": "B"}, "B": {"Type": "Pass", "End": True}}
-    definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "A", "States": body})
-    arn = states.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
-    executions = [states.start_execution(stateMachineArn=arn)["executionArn"] for _ in range(3)]
-    _restart(server)
-    states = server.client("stepfunctions")
-    for execution in executions:
-        _await_event(states, execution, "ExecutionSucceeded")
-        events = states.get_execution_history(executionArn=execution)["events"]
-        assert [event["id"] for event in events] == list(range(1, 7))
-        assert states.describe_execution(executionArn=execution)["output"] == '"there"'

@@ -62,6 +62,22 @@ def test_a_pattern_does_not_backtrack() -> None:
     assert found.evaluate({}, Dice("seed")) is False
 
 
+@pytest.mark.parametrize("text", ["$contains($s, /(?:a{100}){100}b/)", "$s ~> /a/", "$t[/a/($)]", "$uuid()"])
+def test_what_the_engine_does_not_bound_and_what_draws_is_not_evaluated_here(text: str) -> None:
+    assert parse_expression(text).grows
+
+
+def test_what_took_long_here_is_not_tried_here_again() -> None:
+    expression = parse_expression("$count($d.**.**.**.**)")
+    deep: dict[str, object] = {}
+    for _ in range(200):
+        deep = {"a": deep, "b": 1}
+    assert not expression.grows
+    with pytest.raises(JsonataError, match="D1012"):
+        expression.evaluate({"d": deep}, Dice("seed"))
+    assert expression.grows
+
+
 def test_chance_is_the_same_in_a_replay() -> None:
     expression = parse_expression("$map([1,2], function($x){$uuid()})")
     first, second = expression.evaluate({}, Dice("seed")), expression.evaluate({}, Dice("seed"))

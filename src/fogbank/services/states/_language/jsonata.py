@@ -22,7 +22,7 @@ import msgspec
 from fogbank.services.states._language.intrinsics import Randomness, digest
 
 TIMEOUT_MS = 1_000
-INLINE_MS = 5
+INLINE_MS = 20
 """Milliseconds that an evaluation may take of this process, where a guard can go on with it elsewhere."""
 MAX_DEPTH = 500
 MAX_SEQUENCE = 200_000
@@ -109,7 +109,7 @@ _FUNCTION_NAMES = frozenset(
 
 
 _GROWS = re.compile(
-    r"function|λ|~>|\.\.|\.\s*[(\[{$]|\^\s*\(|[#@]|[(,:?=]\s*/"
+    r"function|λ|~>|\.\.|\.\s*[(\[{$]|\^\s*\(|[#@]|[(\[,:?=]\s*/"
     r"|\$(?:append|each|filter|join|map|match|pad|partition|range|reduce|replace|shuffle|sift|single|sort|split|spread|zip)\b"
 )
 """What can make more of its input than a few times as much, or take long over it, as a pattern (`/…/`) can.
@@ -301,6 +301,7 @@ class Expression:
             except JsonataError as error:
                 if not str(error).startswith(_TOO_LONG):
                     raise
+                self.grows = True  # from now on it is asked of the guard at once
         seed = f"{source.between(0, 1 << 62):x}" if self._draws else ""
         question = Question(self.text, bindings, source.now, seed)
         reply = _known(question, source.replies) if source.replies else None
