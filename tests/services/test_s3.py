@@ -12,6 +12,10 @@ import pytest
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import ClientError
 
+from fogbank.cli.connection import Connection
+from fogbank.cli.options import Options
+from fogbank.cli.standing import standing
+
 LARGE = bytes(range(256)) * 1024
 """A body of 256 KiB, which is a file on disk."""
 
@@ -105,6 +109,19 @@ class TestObjects:
         head = s3.head_object(Bucket=bucket, Key="a/ü b.txt")
         assert (head["ContentLength"], head["ETag"]) == (len(data), put["ETag"])
 
+    @pytest.mark.parametrize(
+        "key",
+        ["a//b", "/lead", "end/", "日本", "pl+us", "per%25cent", "q?m=1&n", "h#ash", "a b", "c;d:e,f", "'\"<&>", "~*"],
+    )
+    def test_keys_are_any_text(self, s3: Any, bucket: str, key: str) -> None:
+        """Nothing in a key means anything but itself."""
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+        assert body(s3.get_object(Bucket=bucket, Key=key)) == key.encode()
+        assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": key})
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key}, {"Key": "copy"}]})
+        assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
     def test_what_is_not_there(self, s3: Any, bucket: str) -> None:
         """Errors name the key or the bucket."""
         found = error(s3.get_object, Bucket=bucket, Key="none")
@@ -191,6 +208,13 @@ class TestObjects:
         assert answer.status == 400
         assert b"<Code>EntityTooLarge</Code>" in text
         assert b"<MaxSizeAllowed>104857600</MaxSizeAllowed>" in text
+
+    def test_what_lies_there_is_billed(self, s3: Any, bucket: str, server: Any) -> None:
+        """By what its storage class costs; requests by their kind."""
+        s3.put_object(Bucket=bucket, Key="a", Body=LARGE)
+        s3.put_object(Bucket=bucket, Key="b", Body=LARGE, StorageClass="STANDARD_IA")
+        lines = {line.unit: line.quantity for line in standing(Connection(Options(endpoint=server.endpoint)))}
+        assert lines["s3.stored-gb-hours"] == lines["s3.infrequent-gb-hours"] == len(LARGE) / 2**30
 
 
 class TestListings:

@@ -50,6 +50,7 @@ class Connection:
                 retries={"total_max_attempts": 1},
                 connect_timeout=5,
                 read_timeout=910,
+                s3={"addressing_style": "path"},  # not every machine knows names below localhost
             )
             make: Any = self._session.client  # its overloads know each service by name, and we have any
             client = make(service, endpoint_url=self.endpoint, config=config)

@@ -19,6 +19,14 @@ POLLS_PER_HOUR = 5 * 3600 / 20
 """Five pollers with long polls of 20 seconds (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html)."""
 HOUR = 3600.0
 _HIGH_RESOLUTION = (10, 30)
+_CLASSES = {
+    "STANDARD_IA": "s3.infrequent-gb-hours",
+    "ONEZONE_IA": "s3.onezone-gb-hours",
+    "GLACIER_IR": "s3.instant-archive-gb-hours",
+    "GLACIER": "s3.flexible-archive-gb-hours",
+    "DEEP_ARCHIVE": "s3.deep-archive-gb-hours",
+}
+"""What storage classes of S3 are billed as; the others cost what STANDARD costs."""
 
 
 def standing(connection: Connection) -> list[Line]:
@@ -116,6 +124,19 @@ def _logs(connection: Connection) -> Iterator[Line]:
         yield _line("logs.stored-gb-hours", group["arn"], group.get("storedBytes", 0) / GIGABYTE)
 
 
+def _buckets(connection: Connection) -> Iterator[Line]:
+    """All versions of all objects, by what their storage class costs."""
+    client = connection.client("s3")
+    for bucket in client.list_buckets()["Buckets"]:
+        sizes: dict[str, int] = {}
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"]):
+            for version in page.get("Versions", ()):
+                unit = _CLASSES.get(version["StorageClass"], "s3.stored-gb-hours")
+                sizes[unit] = sizes.get(unit, 0) + version["Size"]
+        for unit, size in sizes.items():
+            yield _line(unit, bucket["BucketArn"], size / GIGABYTE)
+
+
 def _metrics(connection: Connection) -> Iterator[Line]:
     """Custom metrics: all but those of AWS's own services."""
     for metric in _pages(connection.client("cloudwatch"), "list_metrics", "Metrics"):
@@ -151,5 +172,5 @@ def _line(unit: str, resource: str, per_hour: float) -> Line:
 
 
 _READERS = (
-    _tables, _backups, _functions, _triggers, _logs, _metrics, _alarms, _dashboards, _archives, _secrets,
+    _tables, _backups, _functions, _triggers, _logs, _buckets, _metrics, _alarms, _dashboards, _archives, _secrets,
 )  # fmt: skip

@@ -15,6 +15,8 @@ from fogbank.core.http import HttpRequest, HttpResponse
 from fogbank.core.models import Member, OperationModel, StructureShape
 from fogbank.gateway.protocols.codec import Encode, output_body
 from fogbank.gateway.protocols.faults import SerializationError
+from fogbank.gateway.protocols.http_bindings import HeaderPairs
+from fogbank.gateway.protocols.rest import Body
 from fogbank.gateway.protocols.rest_xml import DECLARATION, RestXmlCodec
 from fogbank.gateway.protocols.xml_tree import escape
 
@@ -55,6 +57,13 @@ class S3Codec(RestXmlCodec):
     """S3."""
 
     request_id_header = "x-amz-request-id"
+
+    def answer(
+        self, status: int, headers: HeaderPairs, content_type: str | None, body: Body, request_id: str
+    ) -> HttpResponse:
+        """Every answer of S3 has a second id."""
+        headers.append(("x-amz-id-2", request_id))
+        return super().answer(status, headers, content_type, body, request_id)
 
     def document_writer(
         self, shape: StructureShape, members: Mapping[str, Member], reference: Member | None

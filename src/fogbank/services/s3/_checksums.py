@@ -20,7 +20,7 @@ import anycrc
 
 from fogbank.core.errors import NotImplementedByFogbank
 from fogbank.services.s3.errors import BadDigestError, InvalidRequestError
-from fogbank.services.s3.model import Checksum, Piece
+from fogbank.services.s3.model import Checksum
 
 CRC64 = "CRC64NVME"
 """What S3 computes of every upload that says no checksum itself."""
@@ -198,8 +198,3 @@ def members(found: Checksum | None) -> dict[str, str]:
     if found is None:
         return {}
     return {f"Checksum{found.algorithm}": found.value, "ChecksumType": COMPOSITE if found.composite else FULL}
-
-
-def total(pieces: Sequence[Piece]) -> int:
-    """The bytes of pieces together."""
-    return sum(piece.size for piece in pieces)

@@ -6,10 +6,10 @@
         ├── NoSuchKeyError            404      ├── NotModifiedError          304
         ├── NoSuchVersionError        404      ├── InvalidRangeError         416
         ├── NoSuchUploadError         404      ├── MethodNotAllowedError     405
-        ├── NotFoundError             404      ├── BucketNotEmptyError       409
+        ├── InvalidObjectStateError   403      ├── BucketNotEmptyError       409
         ├── MissingConfigurationError 404      ├── BucketAlreadyExistsError, …OwnedByYouError 409
-        ├── AccessDeniedError         403      └── 400: InvalidArgument, InvalidRequest, InvalidBucketName, InvalidTag,
-        └── ConditionalConflictError  409               BadDigest, InvalidPart, InvalidPartOrder, EntityTooSmall, …
+        └── AccessDeniedError         403      └── 400: InvalidArgument, InvalidRequest, InvalidBucketName, InvalidTag,
+                                                        BadDigest, InvalidPart, InvalidPartOrder, EntityTooSmall, …
 
 Codes, statuses and texts: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
@@ -76,14 +76,6 @@ class NoSuchUploadError(S3Error):
 
     def __init__(self, upload: str) -> None:
         super().__init__(UploadId=upload)
-
-
-class NotFoundError(S3Error):
-    """What a HEAD did not find."""
-
-    code = "404"
-    status = 404
-    message_text = "Not Found"
 
 
 class MissingConfigurationError(S3Error):
@@ -299,14 +291,6 @@ class NotModifiedError(S3Error):
     message_text = "Not Modified"
 
 
-class ConditionalConflictError(S3Error):
-    """A conditional write of what another request changed meanwhile."""
-
-    code = "ConditionalRequestConflict"
-    status = 409
-    message_text = "The conditional request cannot succeed due to a conflicting operation against this resource."
-
-
 class InvalidRangeError(S3Error):
     """The range lies outside the object."""
 
@@ -335,13 +319,6 @@ class MethodNotAllowedError(S3Error):
     code = "MethodNotAllowed"
     status = 405
     message_text = "The specified method is not allowed against this resource."
-
-
-class InvalidBucketStateError(S3Error):
-    """The bucket's settings do not allow it."""
-
-    code = "InvalidBucketState"
-    status = 409
 
 
 class InvalidObjectStateError(S3Error):
