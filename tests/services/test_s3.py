@@ -283,3 +283,41 @@ class TestUrls:
         )
         request = urllib.request.Request(url.replace(f"/{bucket}/k", "/k"), headers={"host": host})
         assert urllib.request.urlopen(request).read() == b"hosted"
+
+
+@pytest.mark.slow
+def test_signatures_are_checked(new_server: Callable[..., Any]) -> None:
+    """With `--auth verify`: of requests, of bodies in pieces, and of presigned URLs of both versions."""
+    server = new_server()
+    iam = server.client("iam")
+    iam.create_user(UserName="u")
+    key = iam.create_access_key(UserName="u")["AccessKey"]
+    server.stop()
+    server = new_server("--auth", "verify", data=server.data)
+
+    def client(secret: str = key["SecretAccessKey"], **options: Any) -> Any:
+        return server.client(
+            "s3",
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=secret,
+            config=BotoConfig(retries={"max_attempts": 0}, **options),
+        )
+
+    good, bad = client(), client("wrong")
+    good.create_bucket(Bucket="bkt")
+    for payload in (b"small", LARGE):
+        good.put_object(Bucket="bkt", Key="a/k ü", Body=payload)
+        assert body(good.get_object(Bucket="bkt", Key="a/k ü")) == payload
+    assert error(bad.list_objects_v2, Bucket="bkt")["Code"] == "SignatureDoesNotMatch"
+    assert error(bad.put_object, Bucket="bkt", Key="k", Body=LARGE)["Code"] == "SignatureDoesNotMatch"
+    for version in ("s3", "s3v4"):
+        place = {"Bucket": "bkt", "Key": "a/k ü", "ResponseContentType": "text/x"}
+        url = client(signature_version=version).generate_presigned_url("get_object", Params=place)
+        with urllib.request.urlopen(url) as got:
+            assert (got.read(), got.headers["content-type"]) == (LARGE, "text/x")
+        forged = client("wrong", signature_version=version).generate_presigned_url("get_object", Params=place)
+        for refused in (forged, url.replace("a/k", "a/l"), url.partition("?")[0]):
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(refused)
+            caught.value.close()
+            assert caught.value.code == 403

@@ -14,9 +14,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any
-
-import anycrc
 
 from fogbank.core.errors import NotImplementedByFogbank
 from fogbank.services.s3.errors import BadDigestError, InvalidRequestError
@@ -38,7 +37,8 @@ COMPOSITE, FULL = "COMPOSITE", "FULL_OBJECT"
 
 @cache
 def _crc(algorithm: str) -> Any:
-    return anycrc.Model(_CRCS[algorithm][0])
+    """The CRC, from a library that is loaded when the first is asked for: a start needs none."""
+    return import_module("anycrc").Model(_CRCS[algorithm][0])
 
 
 class Hasher:
