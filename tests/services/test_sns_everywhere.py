@@ -217,6 +217,10 @@ def test_an_alarm_publishes(server: Any, heard: tuple[str, Callable[[], Any]]) -
     watch.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="why")
     document = json.loads(following()["Body"])
     assert (document["AlarmName"], document["NewStateValue"], document["NewStateReason"]) == ("a", "ALARM", "why")
+    actions: list[Any] = []
+    while not actions:
+        actions = watch.describe_alarm_history(AlarmName="a", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert actions[0]["HistorySummary"] == f"Successfully executed action {target}"
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import msgspec
 
 from fogbank.core.errors import NotImplementedByFogbank
 from fogbank.core.trace import Trace
-from fogbank.delivery import Attempt, Failure, PermanentError
+from fogbank.delivery import Attempt, Failure, Message, PermanentError
 from fogbank.delivery.targets import TargetRoute
 from fogbank.services.cloudwatch import storage
 from fogbank.services.cloudwatch._alarms import Alarm, Kind, json_text
@@ -187,6 +187,10 @@ class ActionRoute(TargetRoute):
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit.cloud, kit.delivery, kit.clock)
         self._now = kit.clock.millis
+
+    async def join(self, tx: Tx, message: Message) -> bool:  # noqa: ARG002
+        """Never within the change of state: the history tells of the change, and then of what became of the action."""
+        return False
 
     async def attempt(self, attempt: Attempt) -> Any:
         try:

@@ -89,11 +89,18 @@ class PublishingOperations(SnsBase):
         topic = audience.topic
         ready = []
         for publication in publications:
-            self.counts.published(topic.arn, publication.size)
             subscribers = judge(audience, publication, partial(self.counts.filtered, topic.arn))
             ready.append(_Ready(publication, self.kit.ids.uuid(), subscribers))
-        if not topic.fifo and not any(each.subscribers for each in ready):
-            return [_Published(each.message_id, None) for each in ready]
+        published = [_Published(each.message_id, None) for each in ready]
+        if topic.fifo or any(each.subscribers for each in ready):
+            published = await self._store(call, audience, ready)
+        for publication in publications:
+            self.counts.published(topic.arn, publication.size)
+        return published
+
+    async def _store(self, call: Call, audience: Audience, ready: Sequence[_Ready]) -> list[_Published]:
+        """Enqueue all that follows from publications, in one transaction."""
+        topic = audience.topic
         send = await self._sending(call, audience, ready)
 
         async def body(tx: Tx) -> list[_Published]:
