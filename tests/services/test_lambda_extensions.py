@@ -231,6 +231,7 @@ say("unknown", *kind(call("GET", base + "event/next", Lambda_Extension_Identifie
 say("no method", *kind(call("PUT", base + "event/next")))
 say("no path", *kind(call("GET", base + "event/previous")))
 say("logs", *kind(call("PUT", "/2020-08-15/logs", "{}")))
+say("logs by get", *kind(call("GET", "/2020-08-15/logs")))
 for number in range(9):
     call("POST", base + "register", '{"events": ["INVOKE"]}', Lambda_Extension_Name="more%d" % number)
 identifier, status, _ = register()
@@ -238,14 +239,19 @@ say("mine", status)
 say("again", *kind(call("POST", base + "register", '{}', Lambda_Extension_Name=name)))
 say("too many", *kind(call("POST", base + "register", '{}', Lambda_Extension_Name="eleventh")))
 say("no type", *kind(call("POST", base + "init/error", "{}", Lambda_Extension_Identifier=identifier)))
-def subscribe(document):
-    found = call("PUT", "/2022-07-01/telemetry", json.dumps(document), Lambda_Extension_Identifier=identifier)
+def subscribe(document, path="/2022-07-01/telemetry"):
+    found = call("PUT", path, json.dumps(document), Lambda_Extension_Identifier=identifier)
     return found[0], found[2]
 say("empty", *subscribe({}))
 say("wrong", *subscribe({"schemaVersion": "2022-07-01", "types": ["x"], "destination": {"protocol": "UDP",
     "URI": "http://example.com:1"}, "buffering": {"maxItems": 1, "maxBytes": 1, "timeoutMs": 1}}))
 say("port", *subscribe({"schemaVersion": "2022-07-01", "types": ["function"], "destination": {"protocol": "HTTP",
     "URI": "http://sandbox.localdomain"}}))
+say("old", *subscribe({"types": ["function"], "destination": {"protocol": "HTTP", "method": "GET",
+    "URI": "http://sandbox.localdomain:1"}}, "/2020-08-15/logs"))
+say("one", *subscribe({"types": ["function"], "destination": {"protocol": "TCP", "port": 1}}, "/2020-08-15/logs"))
+say("both", *subscribe({"schemaVersion": "2022-07-01", "types": ["function"],
+    "destination": {"protocol": "TCP", "port": 1}}))
 say("done")
 import time
 time.sleep(9)
@@ -266,7 +272,8 @@ time.sleep(9)
         "unknown 403 Extension.UnknownExtensionIdentifier",
         "no method 405 MethodNotAllowed",
         "no path 404 NotFound",
-        "logs 400 Logs.NotImplemented",
+        "logs 403 Extension.MissingExtensionIdentifier",
+        "logs by get 405 MethodNotAllowed",
         "mine 200",
         "again 403 Extension.AlreadyRegistered",
         "too many 403 Extension.TooManyExtensions",
@@ -282,6 +289,11 @@ time.sleep(9)
     assert "maxItems should be between 1000 and 10000" in problems[1]
     assert "URI host should be sandbox.localdomain" in problems[1]
     assert "URI port is not provided" in problems[2]
+    assert "old 400 {'errorType': 'Logs.ValidationError', 'errorMessage': 'method should be POST or PUT'}" in said
+    assert 'one 200 "OK"' in said
+    assert "LOGS\tName: strange\tState: Subscribed\tTypes: [Function]" in said
+    already = "strange has subscribed through the Logs API already"
+    assert f"both 400 {{'errorType': 'ValidationError', 'errorMessage': '{already}'}}" in said
 
 
 # -- internal extensions ------------------------------------------------------------------------------------------
@@ -353,6 +365,38 @@ while next(identifier)["eventType"] != "SHUTDOWN":
 import time
 time.sleep(0.2)
 """
+
+
+@pytest.mark.slow
+async def test_the_older_logs_api(runtime: Runtime, layered: Callable[..., FunctionVersion], tmp_path: Path) -> None:
+    """The same streams in its own records, by PUT; a process that ends is a fault."""
+    heard = tmp_path / "heard"
+    listen = (
+        LISTEN.replace("2022-12-13", "2021-03-18").replace("/2022-07-01/telemetry", "/2020-08-15/logs")
+        .replace("do_POST", "do_PUT").replace('"protocol": "HTTP"', '"protocol": "HTTP", "method": "PUT"')
+    )  # fmt: skip
+    source = "import os\ndef handler(event, context):\n    print('said', event)\n    event or os._exit(3)\n"
+    version = layered(source, listener=listen, more={"environment": {"HEARD": str(heard)}})
+    good, bad = event(7), event(0)
+    await runtime.invoke(version, good)
+    await until(lambda: any(line.startswith("REPORT") for line in lines(runtime)))
+    await runtime.invoke(version, bad)
+    await until(lambda: runtime.alive == 0)
+    events = [item for line in heard.read_text().splitlines() for item in json.loads(line)]
+    told = [(item["type"], item["record"]) for item in events]
+    kinds = [kind for kind, _ in told if kind.startswith("platform.") and kind != "platform.extension"]
+    one = ["platform.start", "platform.runtimeDone", "platform.end", "platform.report"]
+    other = ["platform.start", "platform.fault", "platform.runtimeDone", "platform.end", "platform.report"]
+    assert kinds == ["platform.logsSubscription", *one, *other]
+    assert ("platform.start", {"requestId": good.request_id, "version": "$LATEST"}) in told
+    assert ("platform.end", {"requestId": good.request_id}) in told
+    assert ("platform.runtimeDone", {"requestId": good.request_id, "status": "success"}) in told
+    assert ("platform.runtimeDone", {"requestId": bad.request_id, "status": "failure"}) in told
+    text = f"RequestId: {bad.request_id} Error: Runtime exited with error: exit status 3\nRuntime.ExitError"
+    assert ("platform.fault", text) in told
+    assert [record for kind, record in told if kind == "function"] == ["said 7", "said 0"]
+    report = next(record for kind, record in told if kind == "platform.report")
+    assert report.keys() == {"requestId", "metrics", "tracing"}
 
 
 @pytest.mark.slow

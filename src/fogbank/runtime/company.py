@@ -24,7 +24,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from fogbank.core.clock import Clock
-from fogbank.runtime import records
+from fogbank.runtime import logs_api, records
 from fogbank.runtime.api import ApiRequest, Connection
 from fogbank.runtime.extensions import Extensions
 from fogbank.runtime.model import Exit, FunctionVersion, LogFormat
@@ -126,6 +126,10 @@ class Company:
     def platform(self, kind: str, record: dict[str, Any]) -> None:
         """An event of the platform."""
         self.telemetry.emit(Stream.PLATFORM, kind, record)
+
+    def fault(self, text: str) -> None:
+        """The process has ended, or was ended, before it was done with an event."""
+        self.telemetry.emit(Stream.PLATFORM, logs_api.FAULT, text)
 
     def printed(self, texts: Sequence[str]) -> None:
         """What the function printed."""

@@ -539,6 +539,8 @@ class Environment:
         now, duration = self._clock.millis(), self._clock.machine_monotonic() - invocation.began
         broken = invocation.broken(self.version, exit_, now, duration, self.memory.largest)
         self.say(broken.said)
+        if invocation.verdict != "timeout":
+            self.company.fault("\n".join(broken.said))
         used = broken.used
         if not invocation.answered:
             if self.company.extensions.any:

@@ -18,9 +18,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from fogbank.runtime import logs_api
 from fogbank.runtime.api import ApiRequest, Connection
 from fogbank.runtime.model import FunctionVersion
-from fogbank.runtime.telemetry import LOGS_PATH, PATH, SubscriptionError, Telemetry, read_subscription
+from fogbank.runtime.telemetry import PATH, SubscriptionError, Telemetry, read_subscription
 
 PREFIX = b"/2020-01-01/extension/"
 MAX_EXTENSIONS = 10
@@ -76,11 +77,7 @@ class Fault(Enum):
         "Telemetry.NotSupported",
         "Fogbank does not reach listeners of internal extensions in networks of their own (--egress off)",
     )
-    NO_LOGS_API = (
-        400,
-        "Logs.NotImplemented",
-        "Fogbank does not implement the Logs API, which the Telemetry API (PUT /2022-07-01/telemetry) supersedes",
-    )
+    LOGS_CLOSED = 403, "Logs.SubscriptionClosed", "Logs API subscription is closed already"
     BAD_METHOD = 405, "MethodNotAllowed", "the method is not that of this resource"
     NO_RESOURCE = 404, "NotFound", "no such resource of the Extensions API"
 
@@ -241,8 +238,8 @@ class Extensions:
         path = path.rstrip(b"/")
         if path == PATH:
             self._subscribe(connection, request)
-        elif path == LOGS_PATH:
-            _refuse(connection, Fault.NO_LOGS_API)
+        elif path == logs_api.PATH:
+            self._subscribe(connection, request, logs=True)
         elif path.startswith(PREFIX):
             self._extension_route(connection, request, path[len(PREFIX) :])
         else:
@@ -340,7 +337,7 @@ class Extensions:
             if not extension.external:
                 self.host.extension_failed(f"Extension.{progress.value}", kind)
 
-    def _subscribe(self, connection: Connection, request: ApiRequest) -> None:
+    def _subscribe(self, connection: Connection, request: ApiRequest, *, logs: bool = False) -> None:
         if request.method != b"PUT":
             _refuse(connection, Fault.BAD_METHOD)
             return
@@ -348,20 +345,21 @@ class Extensions:
         if extension is None:
             return
         if not self.open or not self.can_subscribe:
-            _refuse(connection, Fault.UNREACHABLE if self.open else Fault.SUBSCRIPTIONS_CLOSED)
+            closed = Fault.LOGS_CLOSED if logs else Fault.SUBSCRIPTIONS_CLOSED
+            _refuse(connection, Fault.UNREACHABLE if self.open else closed)
             return
         try:
-            wanted = read_subscription(request.body)
+            wanted = read_subscription(request.body, logs=logs)
+            self.telemetry.subscribe(extension.name, wanted)
         except SubscriptionError as error:
-            text = str(error)
-            connection.answer(400, msgspec.json.encode({"errorType": "ValidationError", "errorMessage": text}))
+            kind = "Logs.ValidationError" if logs else "ValidationError"
+            connection.answer(400, msgspec.json.encode({"errorType": kind, "errorMessage": str(error)}))
             return
-        self.telemetry.subscribe(extension.name, wanted)
         record = {"name": extension.name, "state": "Subscribed", "types": wanted.names}
         shown = ", ".join(name.title() for name in wanted.names)
-        line = f"TELEMETRY\tName: {extension.name}\tState: Subscribed\tTypes: [{shown}]"
+        line = f"{'LOGS' if logs else 'TELEMETRY'}\tName: {extension.name}\tState: Subscribed\tTypes: [{shown}]"
         connection.answer(200, _OK)
-        self.host.extension_said(line, "platform.telemetrySubscription", record)
+        self.host.extension_said(line, logs_api.SUBSCRIBED if logs else "platform.telemetrySubscription", record)
 
     def _who(self, connection: Connection, request: ApiRequest) -> Extension | None:
         """The extension that asks; otherwise it has been refused."""

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from fogbank.runtime import logs_api
 from fogbank.runtime.records import timestamp
 
 PATH = b"/2022-07-01/telemetry"
-LOGS_PATH = b"/2020-08-15/logs"
 SCHEMAS = ("2022-07-01", "2022-12-13", "2025-01-29")
 HOSTS = frozenset({"sandbox.localdomain", "sandbox", "localhost", "127.0.0.1"})
 """Names of the environment itself: telemetry goes nowhere else."""
@@ -57,6 +57,7 @@ class _Destination(msgspec.Struct):
     protocol: str = ""
     URI: str = ""
     port: int | None = None
+    method: str = "POST"
 
 
 class _Request(msgspec.Struct, rename="camel"):
@@ -82,6 +83,13 @@ class Subscription:
     max_items: int
     max_bytes: int
     timeout: float
+    schema: str = SCHEMAS[0]
+    method: str = "POST"
+
+    @property
+    def by_logs_api(self) -> bool:
+        """Whether it was asked for by the Logs API, whose records are simpler."""
+        return self.schema in logs_api.SCHEMAS
 
     @property
     def names(self) -> list[str]:
@@ -89,21 +97,26 @@ class Subscription:
         return [stream.value for stream in Stream if stream in self.streams]
 
 
-def read_subscription(body: bytes) -> Subscription:
-    """The subscription of a request's body. Raises `SubscriptionError`."""
+def read_subscription(body: bytes, *, logs: bool = False) -> Subscription:
+    """The subscription of a request's body; `logs`: to the Logs API. Raises `SubscriptionError`."""
     try:
         wanted = _read(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise SubscriptionError(f"the body is not a subscription: {error}") from None
     problems = []
-    if wanted.schema_version not in SCHEMAS:
-        problems.append(f"schemaVersion should be one of {', '.join(SCHEMAS)}")
+    schemas = logs_api.SCHEMAS if logs else SCHEMAS
+    schema = wanted.schema_version or (schemas[0] if logs else "")
+    if schema not in schemas:
+        problems.append(f"schemaVersion should be one of {', '.join(schemas)}")
     if not wanted.types:
         problems.append("types should not be empty")
     unknown = [name for name in wanted.types if name not in list(Stream)]
     if unknown:
         problems.append(f"types {', '.join(unknown)} are not supported")
     protocol, port, path = _read_destination(wanted.destination, problems)
+    method = wanted.destination.method if logs and wanted.destination is not None else "POST"
+    if method not in ("POST", "PUT"):
+        problems.append("method should be POST or PUT")
     buffering = wanted.buffering or _Buffering()
     for name, shown, least, most in _LIMITS:
         if not least <= getattr(buffering, name) <= most:
@@ -112,7 +125,8 @@ def read_subscription(body: bytes) -> Subscription:
         raise SubscriptionError("; ".join(problems))
     streams = frozenset(Stream(name) for name in wanted.types)
     timeout = buffering.timeout_ms / 1000
-    return Subscription(streams, protocol, port, path, buffering.max_items, buffering.max_bytes, timeout)
+    limits = (buffering.max_items, buffering.max_bytes, timeout)
+    return Subscription(streams, protocol, port, path, *limits, schema=schema, method=method)
 
 
 def _read_destination(wanted: _Destination | None, problems: list[str]) -> tuple[str, int, str]:
@@ -153,7 +167,7 @@ def message(wanted: Subscription, batch: Sequence[bytes]) -> bytes:
         return b"".join(item + b"\n" for item in batch)
     body = b"[" + b",".join(batch) + b"]"
     head = (
-        f"POST {wanted.path} HTTP/1.1\r\nHost: sandbox.localdomain:{wanted.port}\r\n"
+        f"{wanted.method} {wanted.path} HTTP/1.1\r\nHost: sandbox.localdomain:{wanted.port}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
@@ -178,6 +192,27 @@ async def deliver_here(wanted: Subscription, batch: Sequence[bytes]) -> bool:
         writer.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An event, and when it was."""
+
+    stream: Stream
+    millis: int
+    kind: str
+    record: Any
+
+    def for_(self, wanted: Subscription) -> list[bytes]:
+        """As a subscriber is told of it: once, or not at all, or as more than one."""
+        if self.stream not in wanted.streams:
+            return []
+        if wanted.by_logs_api:
+            events = logs_api.in_logs(self.kind, self.record, wanted.schema)
+        else:
+            events = [(self.kind, self.record)] if logs_api.in_telemetry(self.kind) else []
+        time = timestamp(self.millis)
+        return [msgspec.json.encode({"time": time, "type": kind, "record": record}) for kind, record in events]
+
+
 @dataclass(slots=True)
 class _Feed:
     """One subscription under way: what waits, what is being sent."""
@@ -199,7 +234,7 @@ class Telemetry:
         self._millis = millis
         self._deliver = deliver
         self._feeds: dict[str, _Feed] = {}
-        self._early: list[tuple[Stream, bytes]] | None = []
+        self._early: list[_Said] | None = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -209,14 +244,19 @@ class Telemetry:
         return self._early is not None or bool(self._feeds)
 
     def subscribe(self, name: str, wanted: Subscription) -> None:
-        """Begin to tell an extension; one that subscribes again has its subscription replaced."""
-        old = self._feeds.pop(name, None)
+        """Begin to tell an extension; one that subscribes again has its subscription replaced.
+
+        Raises `SubscriptionError` if it has subscribed by the other of the two APIs.
+        """
+        old = self._feeds.get(name)
+        if old is not None and old.wanted.by_logs_api is not wanted.by_logs_api:
+            other = "Logs" if old.wanted.by_logs_api else "Telemetry"
+            raise SubscriptionError(f"{name} has subscribed through the {other} API already")
         if old is not None and old.due is not None:
             old.due.cancel()
         feed = self._feeds[name] = _Feed(wanted)
-        for stream, event in self._early or ():
-            if stream in wanted.streams:
-                self._add(feed, event)
+        for said in self._early or ():
+            self._tell(feed, said)
 
     def begun(self) -> None:
         """The init phase is over: nobody can subscribe any more."""
@@ -226,12 +266,11 @@ class Telemetry:
         """Tell an event: `platform.start` and its kin, `function` or `extension`."""
         if not self.wanted or self._closed:
             return
-        event = msgspec.json.encode({"time": timestamp(self._millis()), "type": kind, "record": record})
+        said = _Said(stream, self._millis(), kind, record)
         if self._early is not None and len(self._early) < MAX_EARLY:
-            self._early.append((stream, event))
+            self._early.append(said)
         for feed in self._feeds.values():
-            if stream in feed.wanted.streams:
-                self._add(feed, event)
+            self._tell(feed, said)
 
     def lines(self, stream: Stream, texts: Sequence[str], *, as_json: bool) -> None:
         """Tell log lines; with the JSON format, those that are JSON objects as such."""
@@ -239,6 +278,10 @@ class Telemetry:
             return
         for text in texts:
             self.emit(stream, stream.value, _json_record(text) if as_json else text)
+
+    def _tell(self, feed: _Feed, said: _Said) -> None:
+        for event in said.for_(feed.wanted):
+            self._add(feed, event)
 
     def _add(self, feed: _Feed, event: bytes) -> None:
         if feed.size + len(event) > MAX_HELD * feed.wanted.max_bytes:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fogbank.runtime import logs_api
 from fogbank.runtime.telemetry import (
     Stream,
     Subscription,
@@ -206,6 +207,31 @@ def test_a_subscription_is_read_with_its_defaults() -> None:
 def test_subscriptions_that_cannot_be(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(SubscriptionError, match=problem):
         read_subscription(json.dumps({**GOOD, **changes}).encode())
+
+
+def test_subscriptions_to_the_logs_api_need_no_schema() -> None:
+    body = {name: value for name, value in GOOD.items() if name != "schemaVersion"}
+    found = read_subscription(json.dumps(body).encode(), logs=True)
+    assert (found.schema, found.by_logs_api) == ("2020-08-15", True)
+    with pytest.raises(SubscriptionError, match="schemaVersion should be one of 2020-08-15, 2021-03-18"):
+        read_subscription(json.dumps(GOOD).encode(), logs=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "expected"),
+    [
+        ("platform.initStart", {}, []),
+        ("platform.restoreReport", {}, []),
+        ("platform.telemetrySubscription", {}, []),
+        ("platform.runtimeDone", {"requestId": "1", "status": "timeout", "metrics": {}}, []),
+        ("platform.extension", {"name": "x"}, [("platform.extension", {"name": "x"})]),
+        ("function", {"message": "as JSON"}, [("function", {"message": "as JSON"})]),
+        ("extension", "x", [("extension", "x")]),
+    ],
+)
+def test_what_the_logs_api_tells(kind: str, record: Any, expected: list[Any]) -> None:
+    """By its first schema; what it does not know is not told."""
+    assert logs_api.in_logs(kind, record, "2020-08-15") == expected
 
 
 @pytest.mark.slow
