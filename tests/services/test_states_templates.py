@@ -46,15 +46,63 @@ def test_a_state_machine_is_created_updated_and_deleted_with_its_stack(aws: Call
         pass
 
 
-def test_a_local_definition_goes_into_the_template(tmp_path: Path) -> None:
-    definition = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
-    (tmp_path / "machine.asl.json").write_text(json.dumps(definition))
+DEFINITIONS = {
+    "machine.asl.json": """{"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Result": "${Greeting}", "ResultPath": null, "OutputPath": "$", "End": true}}}""",
+    "machine.asl.yaml": """
+StartAt: A
+States:
+  A: {Type: Pass, Result: "${Greeting}", ResultPath: null, OutputPath: $, End: true}
+""",
+}
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_a_local_definition_is_deployed_with_its_nulls_and_substitutions(
+    aws: Callable[..., Any], tmp_path: Path, name: str
+) -> None:
+    """In JSON or YAML; a change of the file is a change of the template."""
+    client, states = aws("cloudformation"), aws("stepfunctions")
     template = tmp_path / "template.yaml"
-    template.write_text(
-        "Resources: {M: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: machine.asl.json}}}"
-    )
-    properties = json.loads(build(template).body)["Resources"]["M"]["Properties"]
-    assert properties == {"Definition": definition}
+    template.write_text(f"""
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  M:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: m
+      DefinitionUri: {name}
+      DefinitionSubstitutions: {{Greeting: hello}}
+""")
+    (tmp_path / name).write_text(DEFINITIONS[name])
+    stack = create(client, "s", build(template).body)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", reasons(client, "s")
+    (machine,) = states.list_state_machines()["stateMachines"]
+    arn = machine["stateMachineArn"]
+    state = json.loads(states.describe_state_machine(stateMachineArn=arn)["definition"])["States"]["A"]
+    assert (state["Result"], state["ResultPath"]) == ("hello", None)
+    (tmp_path / name).write_text(DEFINITIONS[name].replace("${Greeting}", "bye"))
+    assert update(client, "s", build(template).body)["StackStatus"] == "UPDATE_COMPLETE"
+    assert "bye" in states.describe_state_machine(stateMachineArn=arn)["definition"]
+
+
+def test_a_definition_is_read_from_a_bucket(aws: Callable[..., Any]) -> None:
+    client, states, s3 = aws("cloudformation"), aws("stepfunctions"), aws("s3")
+    s3.create_bucket(Bucket="definitions")
+    template = """
+Resources:
+  M:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineName: m
+      RoleArn: arn:aws:iam::000000000000:role/r
+      DefinitionS3Location: {Bucket: definitions, Key: m.json}
+"""
+    assert create(client, "none", template)["StackStatus"] == "ROLLBACK_COMPLETE", reasons(client, "none")
+    assert "The specified key does not exist" in reasons(client, "none")["M"]
+    s3.put_object(Bucket="definitions", Key="m.json", Body=b'{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}')
+    assert create(client, "s", template)["StackStatus"] == "CREATE_COMPLETE", reasons(client, "s")
+    assert [each["name"] for each in states.list_state_machines()["stateMachines"]] == ["m"]
 
 
 VERSIONS = """

@@ -27,10 +27,10 @@ from fogbank.templates._build.code import CodeBuilder
 from fogbank.templates._build.errors import BuildError
 from fogbank.templates._build.handlers import check_handler
 from fogbank.templates.errors import TemplateError
+from fogbank.templates.objects import LOCAL_BUCKET
 from fogbank.templates.schema import schema_of, type_names
 from fogbank.templates.sections import declared_parameters, scalar_text
 
-LOCAL_BUCKET = "fogbank-local"
 MAX_INLINE = 51_200
 KEPT = 10
 """Code folders of earlier builds that are kept."""
@@ -82,8 +82,8 @@ _PLACES: dict[str, tuple[_Place, ...]] = {
     "AWS::Lambda::LayerVersion": (_Place("Content", "code", "S3Bucket", "S3Key"),),
     "AWS::Serverless::Api": (_Place("DefinitionUri", "file"),),
     "AWS::Serverless::HttpApi": (_Place("DefinitionUri", "file"),),
-    "AWS::Serverless::StateMachine": (_Place("DefinitionUri", "Definition"),),
-    "AWS::StepFunctions::StateMachine": (_Place("DefinitionS3Location", "Definition"),),
+    "AWS::Serverless::StateMachine": (_Place("DefinitionUri", "definition"),),
+    "AWS::StepFunctions::StateMachine": (_Place("DefinitionS3Location", "definition"),),
     "AWS::ApiGateway::RestApi": (_Place("BodyS3Location", "file"),),
     "AWS::Serverless::Application": (_Place("Location", "template"),),
     "AWS::CloudFormation::Stack": (_Place("TemplateURL", "template"),),
@@ -296,23 +296,30 @@ class _Builder:
                 self._watched[watched] = None
             self._built += nested.code
             properties[place.property] = f"https://{LOCAL_BUCKET}.s3.amazonaws.com{nested.body_path}"
-        elif place.kind == "Definition":
-            del properties[place.property]
-            properties[place.kind] = self._document(logical_id, path, where)
+        elif place.kind == "definition":
+            copied = self._definition(logical_id, path, where)
+            properties[place.property] = {place.bucket: LOCAL_BUCKET, place.key: str(copied)}
         else:
             properties[place.property] = {place.bucket: LOCAL_BUCKET, place.key: str(path)}
 
-    def _document(self, logical_id: str, path: Path, where: str) -> dict[str, Any]:
-        """A state machine's definition, which goes into the template: in JSON or YAML."""
+    def _definition(self, logical_id: str, path: Path, where: str) -> Path:
+        """A copy of a state machine's definition, in JSON or YAML, that is named by its content."""
+        text = self._read(path)
         try:
-            document = yaml.safe_load(self._read(path))
+            document = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise BuildError(
                 f"{logical_id}: {path.name} is neither JSON nor YAML: {error}", where=where, do="mend the definition"
             ) from None
         if not isinstance(document, dict):
             raise BuildError(f"{logical_id}: {path.name} is no definition", where=where, do="begin it with an object")
-        return document
+        folder = self._output / "definitions"
+        folder.mkdir(parents=True, exist_ok=True)
+        copied = folder / f"{logical_id}-{hashlib.sha256(text.encode()).hexdigest()[:16]}{path.suffix}"
+        copied.write_text(text, encoding="utf-8")
+        for old in _newest_first(folder.glob(f"{logical_id}-*{path.suffix}"))[KEPT:]:
+            old.unlink(missing_ok=True)
+        return copied
 
     def _includes(self, value: Any, parts: tuple[str | int, ...]) -> None:
         """Local documents of `AWS::Include`, wherever they are included."""

@@ -19,10 +19,11 @@ from fogbank.templates import graph
 from fogbank.templates.dynamic import with_dynamic_references
 from fogbank.templates.errors import MissingExportError, PropertiesError, TemplateError, UnsupportedError
 from fogbank.templates.functions import NO_VALUE, Environment, Evaluator
+from fogbank.templates.objects import PRINCIPAL
 from fogbank.templates.parameters import Value
 from fogbank.templates.references import dependencies, raise_unresolved, references
 from fogbank.templates.resources import RESOURCE_TYPES
-from fogbank.templates.resources.resource_type import PRINCIPAL, tag_list, tag_map
+from fogbank.templates.resources.resource_type import tag_list, tag_map
 from fogbank.templates.sections import (
     DeletionPolicy,
     Parameter,

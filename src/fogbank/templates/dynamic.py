@@ -14,7 +14,7 @@ from fogbank.core.call import Cloud
 from fogbank.core.errors import ApiError
 from fogbank.core.scope import Scope
 from fogbank.templates.errors import TemplateError, UnsupportedError
-from fogbank.templates.resources.resource_type import PRINCIPAL
+from fogbank.templates.objects import PRINCIPAL
 
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):([^{}]*)\}\}")
 _ARN_COLONS = 6

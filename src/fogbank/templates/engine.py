@@ -10,14 +10,11 @@ It works only through `cloud.call`. The assembly makes one and sets it on the Cl
 from __future__ import annotations
 
 import json
-import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from fogbank.core.call import Cloud
 from fogbank.core.clock import Clock
-from fogbank.core.errors import ApiError
 from fogbank.core.scope import Scope
 from fogbank.services.cloudformation.engine import (
     Comparison,
@@ -37,20 +34,18 @@ from fogbank.templates.answers import Answers
 from fogbank.templates.capabilities import needed_capabilities
 from fogbank.templates.deployment import OpenDeployment, environment_of, value_of
 from fogbank.templates.errors import TemplateError, UnsupportedError
-from fogbank.templates.loader import MAX_BYTES, load
+from fogbank.templates.loader import load
+from fogbank.templates.objects import PRINCIPAL, Objects
 from fogbank.templates.parameters import Value, check, choose
 from fogbank.templates.references import check_names
 from fogbank.templates.resources import RESOURCE_TYPES
-from fogbank.templates.resources.resource_type import PRINCIPAL, ResourceType, Work
+from fogbank.templates.resources.resource_type import ResourceType, Work
 from fogbank.templates.rules import check_rules
 from fogbank.templates.schema import changed_paths
 from fogbank.templates.sections import Parameter, Template, check_frame, declared_parameters, parse, transforms
 from fogbank.templates.translator import SamTranslator
 from fogbank.templates.types import check_attributes, check_types, is_custom
 
-LOCAL_BUCKET = "fogbank-local"
-"""A bucket that is none: its keys are absolute paths on this machine. Lambda takes folders from it, and CloudFormation
-templates and included documents."""
 _SSM_BATCH = 10
 
 
@@ -71,7 +66,7 @@ class Engine:
         """
         self._cloud = cloud
         self._clock = clock
-        self._local_files = local_files
+        self._objects = Objects(cloud, local_files=local_files)
         self._implements = implements
         self._sam = SamTranslator(clock)
         self._answers = Answers(endpoint)
@@ -263,29 +258,7 @@ class Engine:
 
     async def fetch(self, scope: Scope, url: str) -> str:
         """The text at an S3 location: `s3://bucket/key`, or an https URL in one of S3's forms."""
-        bucket, key = _s3_location(url)
-        if bucket == LOCAL_BUCKET:
-            return self._read(key)
-        try:
-            reply = await self._cloud.call(
-                scope, "s3", "GetObject", {"Bucket": bucket, "Key": key}, principal=PRINCIPAL
-            )
-        except ApiError as error:
-            raise TemplateError(f"S3 error: {error.message}") from error
-        body = reply["Body"]
-        data = body if isinstance(body, bytes) else b"".join([piece async for piece in body])
-        return data.decode("utf-8", "replace")
-
-    def _read(self, key: str) -> str:
-        if not self._local_files:
-            raise TemplateError(f"templates from local files ({LOCAL_BUCKET}) are read only with --auth local")
-        path = Path("/" + key.lstrip("/"))
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise TemplateError(f"{path}: expected at most {MAX_BYTES} bytes")
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TemplateError(f"S3 error: {path} cannot be read: {error}") from None
+        return await self._objects.at(scope, url)
 
     # -- resource types
 
@@ -344,7 +317,7 @@ class Engine:
 
     def _work(self, step: Step) -> Work:
         kind = _type(step.type)
-        return Work(self._cloud, self._clock, step, kind, self._answers)
+        return Work(self._cloud, self._clock, step, kind, self._answers, self._objects)
 
 
 def _type(name: str) -> ResourceType:
@@ -383,19 +356,3 @@ def _summary(parameter: Parameter) -> ParameterSummary:
         min_value=bound(parameter.min_value),
         max_value=bound(parameter.max_value),
     )
-
-
-def _s3_location(url: str) -> tuple[str, str]:
-    """Bucket and key of `s3://bucket/key`, `https://bucket.s3….amazonaws.com/key` or `https://s3….amazonaws.com/bucket/key`."""
-    parts = urllib.parse.urlsplit(url)
-    path = urllib.parse.unquote(parts.path.removeprefix("/"))
-    host = parts.hostname or ""
-    if parts.scheme == "s3":
-        bucket, key = parts.netloc, path
-    elif ".s3." in host or ".s3-" in host:
-        bucket, key = host.split(".s3", 1)[0], path
-    else:
-        bucket, _, key = path.partition("/")
-    if not bucket or not key:
-        raise TemplateError("TemplateURL must be a supported URL.")
-    return bucket, key

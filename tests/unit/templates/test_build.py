@@ -191,7 +191,9 @@ Resources:
     inner = "Resources: {F: {Type: AWS::Lambda::Function, Properties: {Code: src}}}"
     files = {"machine.json": "{}", "api.yaml": "a: 1", "inner/template.yaml": inner, "inner/src/app.py": "x = 1"}
     built = build(project(tmp_path, template, **files))
-    assert properties(built, "Machine") == {"Definition": {}}
+    place = properties(built, "Machine")["DefinitionUri"]
+    assert place["Bucket"] == "fogbank-local"
+    assert Path(place["Key"]).read_text() == "{}"
     url = properties(built, "Inner")["TemplateURL"]
     nested = json.loads(Path("/" + url.split(".com/", 1)[1]).read_text())
     assert nested["Resources"]["F"]["Properties"]["Code"]["S3Bucket"] == "fogbank-local"

@@ -554,7 +554,8 @@ class CodeSigningConfig(ResourceType):
         return Standing(made["CodeSigningConfigArn"], {name: made[name] for name in names})
 
     async def remove(self, work: Work) -> None:
-        await work.call("DeleteCodeSigningConfig", {"CodeSigningConfigArn": work.physical_id})
+        if work.physical_id:
+            await work.call("DeleteCodeSigningConfig", {"CodeSigningConfigArn": work.physical_id})
 
 
 TYPES = (

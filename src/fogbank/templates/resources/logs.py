@@ -209,7 +209,8 @@ class QueryDefinition(ResourceType):
         return await self.make(work)
 
     async def remove(self, work: Work) -> None:
-        await work.call("DeleteQueryDefinition", {"queryDefinitionId": work.physical_id})
+        if work.physical_id:
+            await work.call("DeleteQueryDefinition", {"queryDefinitionId": work.physical_id})
 
 
 TYPES = (LogGroup, LogStream, MetricFilter, SubscriptionFilter, ResourcePolicy, QueryDefinition)

@@ -20,15 +20,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from fogbank.core.call import Cloud, Principal, Reply, Request
+from fogbank.core.call import Cloud, Reply, Request
 from fogbank.core.clock import Clock
 from fogbank.core.errors import ApiError, InvalidParameterError
 from fogbank.core.scope import Scope
 from fogbank.services.cloudformation.engine import Standing, Step
 from fogbank.templates.answers import Answers
+from fogbank.templates.objects import PRINCIPAL, Objects
 from fogbank.templates.schema import ResourceSchema, schema_of
 
-PRINCIPAL = Principal(service="cloudformation.amazonaws.com")
 POLL = 0.02
 POLL_LIMIT = 300.0
 
@@ -63,15 +63,18 @@ class Name:
 class Work:
     """One step on one resource, with the door to make its calls through."""
 
-    __slots__ = ("_cloud", "answers", "clock", "schema", "service", "step")
+    __slots__ = ("_cloud", "answers", "clock", "objects", "schema", "service", "step")
 
-    def __init__(self, cloud: Cloud, clock: Clock, step: Step, kind: ResourceType, answers: Answers) -> None:
+    def __init__(
+        self, cloud: Cloud, clock: Clock, step: Step, kind: ResourceType, answers: Answers, objects: Objects
+    ) -> None:
         self._cloud = cloud
         self.clock = clock
         self.step = step
         self.service = kind.service
         self.schema = kind.schema
         self.answers = answers
+        self.objects = objects
 
     @property
     def scope(self) -> Scope:

@@ -5,9 +5,12 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/A
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
+
+import yaml
 
 from fogbank.core.call import Reply
 from fogbank.core.errors import InvalidParameterError
@@ -27,23 +30,26 @@ class StateMachine(ResourceType):
     attributes = ("Arn", "Name", "StateMachineRevisionId")
     missing = frozenset({"StateMachineDoesNotExist"})
     taken = frozenset({"StateMachineAlreadyExists"})
-    lacking = frozenset({"DefinitionS3Location"})
 
     async def make(self, work: Work) -> Standing:
         kind = work.properties.get("StateMachineType")
-        request = {"name": work.name, "type": kind, "tags": _tags(work.tags()), **self._settings(work)}
+        request = {"name": work.name, "type": kind, "tags": _tags(work.tags()), **await self._settings(work)}
         return await self._standing(work, (await work.call("CreateStateMachine", request))["stateMachineArn"])
 
     async def update(self, work: Work) -> Standing:
         arn = self._arn(work)
-        await work.call("UpdateStateMachine", {"stateMachineArn": arn, **self._settings(work)})
+        await work.call("UpdateStateMachine", {"stateMachineArn": arn, **await self._settings(work)})
         await _retag(work, arn)
         return await self._standing(work, arn)
 
     @staticmethod
-    def _settings(work: Work) -> dict[str, Any]:
+    async def _settings(work: Work) -> dict[str, Any]:
         settings: dict[str, Any] = lower_first(work.take(*_SETTINGS))
-        return {**settings, "definition": definition_of(work.properties)}
+        place = work.properties.get("DefinitionS3Location")
+        text = None
+        if place is not None:
+            text = await work.objects.text(work.scope, place["Bucket"], place["Key"], place.get("Version"))
+        return {**settings, "definition": definition_of(work.properties, text)}
 
     @staticmethod
     def _arn(work: Work) -> str:
@@ -59,12 +65,12 @@ class StateMachine(ResourceType):
         return await work.call("DescribeStateMachine", {"stateMachineArn": self._arn(work)})
 
     async def remove(self, work: Work) -> None:
-        await work.call("DeleteStateMachine", {"stateMachineArn": work.physical_id})
+        await work.call("DeleteStateMachine", {"stateMachineArn": work.physical_id or self._arn(work)})
 
 
-def definition_of(properties: Mapping[str, Any]) -> str:
-    """The definition's text, with `DefinitionSubstitutions` in place."""
-    given = properties.get("DefinitionString", properties.get("Definition"))
+def definition_of(properties: Mapping[str, Any], stored: str | None = None) -> str:
+    """The definition's text, with `DefinitionSubstitutions` in place; `stored` is that of `DefinitionS3Location`."""
+    given = properties.get("DefinitionString", properties.get("Definition", stored))
     if given is None:
         raise InvalidParameterError("One of DefinitionString, Definition or DefinitionS3Location must be specified")
     substitutions = properties.get("DefinitionSubstitutions") or {}
@@ -73,7 +79,20 @@ def definition_of(properties: Mapping[str, Any]) -> str:
         name = found[1].strip()
         return str(json_text(substitutions[name])) if name in substitutions else found[0]
 
-    return _SUBSTITUTION.sub(value, str(json_text(given)))
+    text = _SUBSTITUTION.sub(value, str(json_text(given)))
+    return text if stored is None else _as_json(text)
+
+
+def _as_json(text: str) -> str:
+    """A stored definition in JSON, which it is or, written in YAML, becomes."""
+    try:
+        json.loads(text)
+    except ValueError:
+        try:
+            return json.dumps(yaml.safe_load(text))
+        except (yaml.YAMLError, TypeError):
+            return text  # Step Functions says what is wrong with it
+    return text
 
 
 class Activity(ResourceType):
@@ -100,7 +119,8 @@ class Activity(ResourceType):
         return await work.call("DescribeActivity", {"activityArn": arn})
 
     async def remove(self, work: Work) -> None:
-        await work.call("DeleteActivity", {"activityArn": work.physical_id})
+        arn = work.physical_id or work.scope.arn("states", f"activity:{work.name}")
+        await work.call("DeleteActivity", {"activityArn": arn})
 
 
 class StateMachineVersion(ResourceType):
@@ -122,7 +142,8 @@ class StateMachineVersion(ResourceType):
         return Standing(arn, {"Arn": arn})
 
     async def remove(self, work: Work) -> None:
-        await work.call("DeleteStateMachineVersion", {"stateMachineVersionArn": work.physical_id})
+        if work.physical_id:
+            await work.call("DeleteStateMachineVersion", {"stateMachineVersionArn": work.physical_id})
 
 
 class StateMachineAlias(ResourceType):
@@ -189,7 +210,8 @@ class StateMachineAlias(ResourceType):
         return await work.call("DescribeStateMachineAlias", {"stateMachineAliasArn": arn})
 
     async def remove(self, work: Work) -> None:
-        await work.call("DeleteStateMachineAlias", {"stateMachineAliasArn": work.physical_id})
+        arn = work.physical_id or f"{_machine(work.properties)}:{work.name}"
+        await work.call("DeleteStateMachineAlias", {"stateMachineAliasArn": arn})
 
 
 def _steps(kind: str, share: int) -> list[int]:
