@@ -191,6 +191,8 @@ class TestObjects:
         assert (
             error(s3.put_object, Bucket=bucket, Key="k", ACL="public-read")["Code"] == "AccessControlListNotSupported"
         )
+        found = error(s3.put_object, Bucket=bucket, Key="k", StorageClass="OUTPOSTS")
+        assert (found["Code"], found["StorageClassRequested"]) == ("InvalidStorageClass", "OUTPOSTS")
         assert error(s3.get_object_torrent, Bucket=bucket, Key="k")["Code"] == "NotImplemented"
 
     def test_a_request_has_its_limit(self, s3: Any, bucket: str, server: Any) -> None:
@@ -246,6 +248,17 @@ class TestListings:
 
 class TestUrls:
     """Presigned URLs, in both versions of the signature."""
+
+    def test_forms_are_refused(self, s3: Any, bucket: str) -> None:
+        """By name, in S3's form."""
+        url = s3.generate_presigned_post(bucket, "k")["url"]
+        headers = {"content-type": "multipart/form-data; boundary=x"}
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(urllib.request.Request(url, data=b"--x--", headers=headers))
+        text = caught.value.read()
+        caught.value.close()
+        assert caught.value.code == 501
+        assert b"<Code>NotImplemented</Code>" in text
 
     @pytest.mark.parametrize("version", ["s3", "s3v4"])
     def test_they_put_and_get(self, aws: Callable[..., Any], bucket: str, version: str) -> None:

@@ -111,6 +111,13 @@ class TestQueues:
             found = error(put, Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [line]})
             assert found["Code"] == "InvalidArgument"
             assert found["Message"] == "Unable to validate the following destination configurations"
+        for place, text in (
+            ("arn:aws:sqs:eu-west-1:000000000000:q", "region is not valid"),
+            (QUEUE + ".fifo", "Unable to validate"),
+            ("arn:aws:sns:us-east-1:000000000000:q", "could not be parsed"),
+        ):
+            bad = {"QueueConfigurations": [{"QueueArn": place, "Events": ["s3:ObjectCreated:*"]}]}
+            assert text in error(put, Bucket=bucket, NotificationConfiguration=bad)["Message"]
         line = {
             "LambdaFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
             "Events": ["s3:ObjectCreated:*"],

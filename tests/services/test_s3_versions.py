@@ -112,7 +112,7 @@ class TestVersions:
 class TestCopies:
     """CopyObject."""
 
-    @pytest.mark.parametrize("data", [b"small", LARGE], ids=["small", "large"])
+    @pytest.mark.parametrize("data", [b"", b"small", LARGE], ids=["empty", "small", "large"])
     def test_a_copy_stands_alone(self, s3: Any, bucket: str, data: bytes) -> None:
         """Bytes, metadata and tags are copied; the source may go."""
         put = s3.put_object(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fogbank.core.config import Auth, is_loopback
 from fogbank.core.downloads import Downloads
-from fogbank.core.errors import ApiError, InternalFailureError
+from fogbank.core.errors import ApiError, InternalFailureError, NotImplementedByFogbank
 from fogbank.core.faults import point
 from fogbank.core.http import HttpRequest, HttpResponse
 from fogbank.core.sites import Sites
@@ -43,6 +43,10 @@ class EntityTooLargeError(ApiError):
     """A body of more bytes than the server takes in one request, as S3 says it."""
 
     code = "EntityTooLarge"
+
+
+class FormUploadError(NotImplementedByFogbank):
+    """An upload to S3 by a page's form, which signs a policy instead of the request."""
 
 
 _log = logging.getLogger("fogbank.gateway")
@@ -137,7 +141,7 @@ class Gateway:
         except UnrecognisedError as error:
             return error.codec.encode_error(error.error, request, request_id)
         except ApiError as error:
-            for_s3 = scope is not None and scope.service == "s3"
+            for_s3 = isinstance(error, FormUploadError) or (scope is not None and scope.service == "s3")
             unread = self._recogniser.s3() if for_s3 else self._recogniser.neutral(request)
             return unread.encode_error(error, request, request_id)
         codec = found.codec
@@ -199,11 +203,14 @@ def prepare(request: HttpRequest, scope: CredentialScope | None, max_body: int) 
     Raises `ApiError` if the body is not what its headers say.
     """
     headers = request.headers
+    if scope is None and request.method == "POST" and headers.get("content-type", "").startswith("multipart/form-data"):
+        raise FormUploadError("Fogbank does not implement uploads to S3 by forms (POST) yet; presigned PUT URLs work")
+    bucket = None
     if scope is None or scope.service == "s3":
         bucket = virtual_bucket(headers.get("host", ""), signed=scope is not None)
         if bucket is not None:
             request = replace(request, path=f"/{bucket}{request.path}")
-    if scope is not None and scope.service == "s3":
+    if bucket is not None or (scope is not None and scope.service == "s3"):
         if aws_chunked.is_aws_chunked(request):
             request = aws_chunked.unchunk(request)
     elif headers.get("content-encoding") == "gzip":

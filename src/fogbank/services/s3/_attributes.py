@@ -109,7 +109,7 @@ def read_storage_class(request: Mapping[str, Any]) -> str:
     """The storage class that a write names."""
     found: str = request.get("StorageClass") or "STANDARD"
     if found in _ELSEWHERE:
-        raise InvalidStorageClassError
+        raise InvalidStorageClassError(found)
     return found
 
 

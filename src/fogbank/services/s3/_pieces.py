@@ -22,7 +22,7 @@ from fogbank.services.s3._checksums import Digest, Hasher
 from fogbank.services.s3._ranges import Cut
 from fogbank.services.s3.errors import EntityTooLargeError
 from fogbank.services.s3.model import MAX_PUT, Piece
-from fogbank.storage import Storage, Tx
+from fogbank.storage import Tx
 
 INLINE = 64 * 1024
 """Bytes up to which a body is a row: one commit, shared with others, instead of a file with syncs of its own."""
@@ -48,8 +48,7 @@ class Taken:
 class Pieces:
     """The pieces under one folder."""
 
-    def __init__(self, storage: Storage, ids: Ids, folder: Path) -> None:
-        self._storage = storage
+    def __init__(self, ids: Ids, folder: Path) -> None:
         self._ids = ids
         self._folder = folder
         self._removals: set[asyncio.Task[None]] = set()
@@ -108,8 +107,8 @@ class Pieces:
     async def clone(self, piece: Piece, small: Mapping[str, bytes], digest: Digest) -> Taken:
         """The same bytes under a name of their own: a second name for a file, or a copy of a small body."""
         name = self._name()
-        if piece.name in small:
-            return Taken(Piece(name, piece.size), digest, small[piece.name])
+        if piece.size <= INLINE:
+            return Taken(Piece(name, piece.size), digest, small.get(piece.name, b""))  # of no bytes none are read
         if self.fresh is not None:
             self.fresh.add(name)
         try:

@@ -195,6 +195,9 @@ class InvalidStorageClassError(S3Error):
     code = "InvalidStorageClass"
     message_text = "The storage class you specified is not valid"
 
+    def __init__(self, asked: str) -> None:
+        super().__init__(StorageClassRequested=asked)
+
 
 class InvalidEncryptionError(S3Error):
     """No such encryption."""

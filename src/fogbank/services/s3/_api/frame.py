@@ -44,7 +44,7 @@ class S3Base(Service):
         super().__init__(kit)
         self.storage = kit.storage
         self.clock = kit.clock
-        self.pieces = Pieces(kit.storage, kit.ids, kit.config.data / "objects")
+        self.pieces = Pieces(kit.ids, kit.config.data / "objects")
         self.notifier = Notifier(kit)
         self.writer = Writer(self.pieces, self.notifier, kit.clock, kit.ids)
 
@@ -60,7 +60,7 @@ class S3Base(Service):
         if member is None or member.location is None:
             return MalformedXmlError()
         if name == "StorageClass":
-            return InvalidStorageClassError()
+            return InvalidStorageClassError(str(problem.value))
         if name == "ServerSideEncryption":
             return InvalidEncryptionError("The encryption request you specified is not valid. Supported value: AES256.")
         if problem.constraint is Constraint.REQUIRED:

@@ -95,6 +95,7 @@ class NotificationOperations(S3Base):
         for kind, member in KINDS.items():
             for line in configuration.get(kind) or ():
                 arn = line[member]
+                _check_place(arn, bucket)
                 try:
                     policy = await self._policy(call, member, Arn.parse(arn))
                 except ApiError as error:
@@ -138,6 +139,16 @@ class NotificationOperations(S3Base):
         return await self.kit.cloud.call(
             arn.scope, service, operation, request, trace=call.trace, principal=Principal(service=PRINCIPAL)
         )
+
+
+def _check_place(arn: str, bucket: Bucket) -> None:
+    """Destinations are in the bucket's region, and not FIFO."""
+    if Arn.parse(arn).region != bucket.scope.region:
+        raise InvalidArgumentError(
+            "The notification destination service region is not valid for the bucket location constraint", arn, arn
+        )
+    if arn.endswith(".fifo"):
+        raise InvalidArgumentError(_INVALID, arn, "FIFO queues and topics are not supported.")
 
 
 def _url(arn: Arn) -> str:
