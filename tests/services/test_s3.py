@@ -6,6 +6,7 @@ import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -121,6 +122,15 @@ class TestObjects:
         s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": key})
         s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key}, {"Key": "copy"}]})
         assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+    def test_answers_say_what_the_caller_wants(self, s3: Any, bucket: str) -> None:
+        """Headers of an answer may be replaced."""
+        s3.put_object(Bucket=bucket, Key="k", Body=b"", ContentType="text/x", Expires=datetime(2030, 1, 1, tzinfo=UTC))
+        assert s3.head_object(Bucket=bucket, Key="k")["ExpiresString"] == "Tue, 01 Jan 2030 00:00:00 GMT"
+        wanted = {"ResponseContentType": "a/b", "ResponseExpires": datetime(2031, 1, 1, tzinfo=UTC)}
+        got = s3.get_object(Bucket=bucket, Key="k", ResponseContentDisposition="attachment", **wanted)
+        assert (got["ContentType"], got["ContentDisposition"]) == ("a/b", "attachment")
+        assert got["ExpiresString"] == "Wed, 01 Jan 2031 00:00:00 GMT"
 
     def test_what_is_not_there(self, s3: Any, bucket: str) -> None:
         """Errors name the key or the bucket."""

@@ -5,7 +5,9 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html and i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from fogbank.core.errors import ApiError
@@ -34,8 +36,6 @@ from fogbank.services.s3.errors import (
 from fogbank.services.s3.model import MAX_PUT, Bucket, Checksum, ObjectVersion, check_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from types_boto3_s3.type_defs import (
         DeleteObjectRequestTypeDef,
         DeleteObjectsRequestTypeDef,
@@ -53,7 +53,7 @@ ENCRYPTED = {"ServerSideEncryption": "AES256"}
 MAX_DELETED = 1000
 """Keys of one DeleteObjects."""
 _TRIES = 5
-_OVERRIDES = {
+_OVERRIDES: Mapping[str, str] = {
     "ResponseCacheControl": "CacheControl",
     "ResponseContentDisposition": "ContentDisposition",
     "ResponseContentEncoding": "ContentEncoding",
@@ -119,11 +119,6 @@ class ObjectOperations(S3Base):
 
         reply, parts, small = await self.storage.read(body)
         reply["Body"] = await self.pieces.open(parts, small)
-        for name, member in _OVERRIDES.items():
-            if request.get(name) is not None:
-                reply[member] = request[name]
-        if request.get("ResponseExpires") is not None:
-            reply["Expires"] = request["ResponseExpires"]
         return reply
 
     async def head_object(self, call: Call, request: HeadObjectRequestTypeDef) -> Reply:
@@ -254,6 +249,11 @@ def describe(request: Any, bucket: Bucket, version: ObjectVersion) -> tuple[Repl
         reply["PartsCount"] = len(version.parts)
     if span is not None and version.size:
         reply["ContentRange"] = span.header(version.size)
+    for name, member in _OVERRIDES.items():
+        if request.get(name) is not None:
+            reply[member] = request[name]
+    if request.get("ResponseExpires") is not None:
+        reply["Expires"] = formatdate(request["ResponseExpires"], usegmt=True)
     if request.get("ChecksumMode") == "ENABLED":
         reply |= _checksum_of(version, span, whole, number)
     return reply, span or whole
