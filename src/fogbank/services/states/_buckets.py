@@ -16,6 +16,7 @@ from fogbank.services.states._integrations import OPTIMIZED, PRINCIPAL, TaskErro
 from fogbank.services.states._language._batches import Reader
 from fogbank.services.states._language._datasets import (
     MAX_BYTES,
+    MAX_ITEMS,
     DatasetError,
     Format,
     InputType,
@@ -29,6 +30,8 @@ from fogbank.services.states._language._datasets import (
 from fogbank.services.states._language.paths import Path
 
 Json = Any
+LISTED = 160
+"""Bytes of an item that is a listed object, without its key."""
 
 
 class Buckets:
@@ -48,10 +51,10 @@ class Buckets:
         config = reader.config
         if reader.lists:
             flattens = config.get("Transformation", "NONE") == "LOAD_AND_FLATTEN"
-            found = await self._list(given, MAX_BYTES if flattens else most)
+            bucket, found = await self._list(given, MAX_ITEMS if flattens else most)
             if not flattens:
                 return found
-            places = [(given["Bucket"], item["Key"]) for item in found if item["Size"]]
+            places = [(bucket, item["Key"]) for item in found if item["Size"]]
             return await self._load(places, format_of(config, path), most)
         manifest = config.get("ManifestType", "S3_INVENTORY" if config.get("InputType") == "MANIFEST" else None)
         data = await self._get(given)
@@ -70,7 +73,9 @@ class Buckets:
         for bucket, key in places:
             if len(items) >= most:
                 break
-            data = unpacked(await self._get({"Bucket": bucket, "Key": key}))
+            packed = await self._get({"Bucket": bucket, "Key": key})
+            data = await asyncio.to_thread(unpacked, packed)
+            self._take(len(data) - len(packed))
             items += await asyncio.to_thread(items_of, data, how, most - len(items))
         return items
 
@@ -79,23 +84,28 @@ class Buckets:
         body: Any = reply.get("Body") or b""
         pieces: list[bytes] = []
         async for piece in _pieces(body):
-            self._left -= len(piece)
-            if self._left < 0:
-                raise DatasetError(f"Fogbank reads at most {MAX_BYTES} bytes of objects for a Map")
+            self._take(len(piece))
             pieces.append(piece)
         return b"".join(pieces)
 
-    async def _list(self, given: Mapping[str, Json], most: int) -> list[Json]:
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise DatasetError(f"Fogbank reads at most {MAX_BYTES} bytes of objects for a Map")
+
+    async def _list(self, given: Mapping[str, Json], most: int) -> tuple[str, list[Json]]:
+        """A bucket, and at most so many of its objects as items."""
         items: list[Json] = []
         token: str | None = None
-        while len(items) < most:
+        while True:
             request = dict(given) if token is None else {**given, "ContinuationToken": token}
             reply = await self._call("ListObjectsV2", request)
-            items += [object_item(entry) for entry in reply.get("Contents") or ()]
+            for entry in reply.get("Contents") or ():
+                self._take(LISTED + len(entry["Key"]))
+                items.append(object_item(entry))
             token = reply.get("NextContinuationToken")
-            if not reply.get("IsTruncated") or token is None:
-                break
-        return items[:most]
+            if len(items) >= most or not reply.get("IsTruncated") or token is None:
+                return str(reply["Name"]), items[:most]
 
     async def put(self, bucket: str, key: str, body: bytes) -> None:
         """Write an object. `DatasetError` if that fails."""

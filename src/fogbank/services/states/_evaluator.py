@@ -205,9 +205,11 @@ class Evaluator:
         child = self._take(ready=False)
         if child is None:
             return FAILED
-        if child.ready(STARTING) and child.ask(question):
-            return self._finish(question, child)
-        return self._retry(question, child)
+        if not child.ready(STARTING) or not child.ask(question):
+            return self._retry(question, child)
+        if child.arrives(AT_ONCE):
+            self._slow.pop(question.text, None)  # it was the machine that took long
+        return self._finish(question, child)
 
     def _finish(self, question: Question, child: _Child) -> Reply:
         late = not child.arrives(PATIENCE)
@@ -247,12 +249,13 @@ class Evaluator:
         return None if ready else self._new()
 
     def _new(self) -> _Child | None:
+        child = _Child()
         with self._lock:
-            if self._stopped:
-                return None
-            child = _Child()
-            self._alive.add(child)
-            return child
+            if not self._stopped:
+                self._alive.add(child)
+                return child
+        child.end()
+        return None
 
     def _give_back(self, child: _Child) -> None:
         with self._lock:
@@ -277,8 +280,10 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 
 def _arrives(pipe: IO[bytes], patience: int) -> bool:
+    poll = select.poll()  # `select` knows no descriptors past 1,024
     try:
-        return bool(select.select([pipe], [], [], patience / 1000)[0])
+        poll.register(pipe, select.POLLIN)
+        return bool(poll.poll(patience))
     except (OSError, ValueError):  # it was closed meanwhile
         return True
 

@@ -235,3 +235,22 @@ def test_a_branch_that_is_aborted_waits_for_no_value() -> None:
     execution = an_execution(a_machine({"A": {"Type": "Parallel", "Branches": [slow, fails], "End": True}}))
     execution.apply(("start", NOW))
     assert (execution.status, execution.halted) == ("FAILED", {})
+
+
+def test_a_map_run_that_has_failed_starts_nothing_more_when_a_value_comes() -> None:
+    guard = Guard()
+    guard_with(guard)
+    states: dict[str, Any] = json.loads(json.dumps(PROGRAMS["distributed"]))
+    states["A"]["ResultWriter"] = {"Resource": "arn:aws:states:::s3:putObject", "Arguments": {"Bucket": "b"}}
+    execution = an_execution(a_machine(states))
+    execution.apply(("start", NOW))
+    begun: list[int] = []
+    while not begun:
+        (number, halted), *_ = execution.halted.items()
+        execution.apply(("evaluated", NOW, number, *guard.answer(halted.question)))
+        begun = [number for number, (_, task) in execution.tasks.items() if task.kind == "child"]
+    ((number, halted),) = execution.halted.items()
+    found = {"error": "E", "cause": "why", "output": None, "started": NOW, "stopped": NOW}
+    execution.apply(("child", NOW, begun[0], "FAILED", found))
+    execution.apply(("evaluated", NOW, number, *guard.answer(halted.question)))
+    assert [task.kind for _, task in execution.tasks.values()] == ["writer"]

@@ -154,8 +154,10 @@ class MapRunSteps(Core):
         states = {"input": thread.data}
         given = {} if reader.given is None else reader.given(thread, states if thread.state.jsonata else data)
         most = reader.most
-        if not isinstance(most, int):
-            most = whole_number(thread, most, "MaxItemsPath", data) if isinstance(most, Path) else most(thread, states)
+        if isinstance(most, Path):
+            most = whole_number(thread, most, "MaxItemsPath", data)
+        elif not isinstance(most, int):
+            most = int(most(thread, states))
         join = Join(thread, thread.cursor, [], [], limit, last=thread.cursor, selected=data)
         join.run = self._open_run(thread, limit, tolerated)
         thread.join = join
@@ -397,10 +399,12 @@ class MapRunSteps(Core):
         else:
             key = f"{place_of(join.run, target)}/manifest.json"
             details = {"Bucket": target["Bucket"], "Key": key}
-            self._succeeded(join, lambda: {"MapRunArn": join.run and join.run.arn, "ResultWriterDetails": details})
+            written = {"MapRunArn": join.run.arn, "ResultWriterDetails": details}
+            self._succeeded(join, lambda: written)
 
     def abort_run(self, join: Join, status: str) -> None:
         """End a map run where it is: what is under way is aborted."""
+        self.forget_halted(join.owner)
         run = join.run
         assert run is not None, "it is distributed"
         for number, index in join.under_way.items():
