@@ -259,6 +259,24 @@ def test_dlq_redrive_moves_a_queues_messages_back(fogbank: Fogbank, server: Serv
     assert fogbank("dlq", "list", "--json").document["queues"][0]["messages"] == 0
 
 
+def test_dlq_redrive_gives_a_topics_notification_to_its_queue(fogbank: Fogbank, server: ServerProcess) -> None:
+    """The queue was gone; it is there again, and gets what it missed."""
+    sqs, sns = server.client("sqs"), server.client("sns")
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    work = arn_of(server, dead).replace("dead", "work")
+    policy = json.dumps({"deadLetterTargetArn": arn_of(server, dead)})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=work, Attributes={"RedrivePolicy": policy})
+    sent = sns.publish(TopicArn=topic, Message="m")["MessageId"]
+    while not (messages := fogbank("dlq", "peek", "dead", "--json").document["messages"]):
+        pass
+    assert [(each["from"], each["reason"].partition(":")[0]) for each in messages] == [("topic t", "QueueDoesNotExist")]
+    url = sqs.create_queue(QueueName="work")["QueueUrl"]
+    assert fogbank("dlq", "redrive", "dead", "--json").document["sent"] == 1
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    assert json.loads(message["Body"])["MessageId"] == sent
+
+
 def test_dlq_redrive_calls_a_function_again(fogbank: Fogbank, server: ServerProcess) -> None:
     """An event that a function failed on is given to it again; it fails again, and is back with its reason."""
     dead = server.client("sqs").create_queue(QueueName="dead")["QueueUrl"]

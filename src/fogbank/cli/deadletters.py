@@ -1,6 +1,6 @@
 """Dead-letter queues: whose they are, and why a message is in one.
 
-Four kinds of owner send dead letters, each in its own form:
+Five kinds of owner send dead letters, each in its own form:
 
 | owner | what lies in the queue | reason | attempts |
 | --- | --- | --- | --- |
@@ -8,8 +8,9 @@ Four kinds of owner send dead letters, each in its own form:
 | a rule's target, a schedule | the event or input | ERROR_CODE, ERROR_MESSAGE | RETRY_ATTEMPTS and the first |
 | a function's failure destination | a record with the event in it | condition, errorMessage | approximateInvokeCount |
 | a function's dead-letter queue | the event | ErrorCode, ErrorMessage | its MaximumRetryAttempts and the first |
+| a topic's subscription | the notification, or the raw message | ErrorCode, ErrorMessage | unknown |
 
-Source: the Lambda, EventBridge, Scheduler and SQS developer guides. Values and pure functions; no calls.
+Source: the Lambda, EventBridge, Scheduler, SNS and SQS developer guides. Values and pure functions; no calls.
 """
 
 from __future__ import annotations
@@ -28,16 +29,21 @@ class OwnerKind(StrEnum):
     RULE = "rule"
     SCHEDULE = "schedule"
     FUNCTION = "function"
+    TOPIC = "topic"
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Something whose failures go to a queue: its name and ARN, and how often it tries."""
+    """Something whose failures go to a queue: its name and ARN, and how often it tries.
+
+    A topic stands for one of its subscriptions: the ARN is that one's, and `endpoint` what it delivers to.
+    """
 
     kind: OwnerKind
     name: str
     arn: str
     attempts: int | None = None
+    endpoint: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -87,6 +93,9 @@ def explain(message: Mapping[str, Any], owners: Sequence[Owner]) -> DeadLetter:
     if record is not None:
         return _from_destination(message, record)
     if "RequestID" in attributes and "ErrorCode" in attributes:
+        topic = _topic_of(message["Body"], owners)
+        if topic is not None:
+            return _from_topic(message, attributes, topic)
         return _from_function(message, attributes, owners)
     queues = [owner for owner in owners if owner.kind is OwnerKind.QUEUE]
     if len(queues) == 1:
@@ -177,3 +186,45 @@ def _from_function(message: Mapping[str, Any], attributes: Mapping[str, str], ow
         _sent(message),
         Redelivery(one.arn, message["Body"]) if one else None,
     )
+
+
+def _notification(body: str) -> dict[str, Any] | None:
+    """The notification of a topic, if `body` is one."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.get("Type") == "Notification" and "TopicArn" in found else None
+
+
+def _topic_of(body: str, owners: Sequence[Owner]) -> Owner | None:
+    """The subscription that a message was for: a notification names it; a raw message is of the only one there is."""
+    topics = [owner for owner in owners if owner.kind is OwnerKind.TOPIC]
+    found = _notification(body)
+    if found is not None:
+        subscription = str(found.get("UnsubscribeURL", "")).rpartition("SubscriptionArn=")[2]
+        return next((owner for owner in topics if owner.arn == subscription), None)
+    others = [owner for owner in owners if owner.kind is OwnerKind.FUNCTION]
+    return topics[0] if len(topics) == 1 and not others else None
+
+
+def _from_topic(message: Mapping[str, Any], attributes: Mapping[str, str], topic: Owner) -> DeadLetter:
+    """A raw message cannot be given again: its attributes would be lost."""
+    found = _notification(message["Body"])
+    service = topic.endpoint.split(":")[2] if topic.endpoint.startswith("arn:") else ""
+    again = None
+    if found is not None and service == "sqs":
+        again = Redelivery(topic.endpoint, message["Body"])
+    elif found is not None and service == "lambda":
+        again = Redelivery(topic.endpoint, json.dumps(_event(found, topic.arn)))
+    reason = f"{attributes['ErrorCode']}: {attributes.get('ErrorMessage', '')}".rstrip(": ")
+    return DeadLetter(message["MessageId"], str(topic), reason, "unknown", message["Body"], _sent(message), again)
+
+
+def _event(notification: Mapping[str, Any], subscription: str) -> dict[str, Any]:
+    """What a function is invoked with for a notification."""
+    names = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl"}
+    record: dict[str, Any] = {"Subject": None, "MessageAttributes": {}}
+    record |= {names.get(name, name): value for name, value in notification.items()}
+    about = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription}
+    return {"Records": [{**about, "Sns": record}]}

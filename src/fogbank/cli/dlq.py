@@ -30,7 +30,7 @@ def command() -> None:
 @command.command("list", cls=ServerCommand)
 @click.pass_context
 def list_queues(context: click.Context) -> None:
-    """List the queues that dead letters of queues, rules, schedules and functions go to."""
+    """List the queues that dead letters of queues, rules, schedules, functions and topics go to."""
     connection, output = connected(context)
     found = dead_letter_queues(connection)
     if output.json:

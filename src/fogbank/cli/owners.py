@@ -36,8 +36,8 @@ def dead_letter_queues(connection: Connection) -> list[DeadLetterQueue]:
     """Every queue that anything names as its dead-letter queue or as its destination on failure."""
     queues = {found["QueueArn"]: (url, found) for url, found in _queues(connection)}
     owners: dict[str, list[Owner]] = {}
-    named = [*_of_queues(queues), *_of_rules(connection), *_of_schedules(connection), *_of_functions(connection)]
-    for arn, owner in named:
+    readers = (_of_rules, _of_schedules, _of_functions, _of_topics)
+    for arn, owner in (*_of_queues(queues), *(found for reader in readers for found in reader(connection))):
         if arn.split(":")[2:3] == ["sqs"]:
             owners.setdefault(arn, []).append(owner)
     found = []
@@ -116,6 +116,20 @@ def _of_function(functions: Any, function: dict[str, Any]) -> Iterator[tuple[str
     if target := function.get("DeadLetterConfig", {}).get("TargetArn"):
         attempts = retries.get(f"{arn}:$LATEST", _DEFAULT_RETRIES) + 1
         yield target, Owner(OwnerKind.FUNCTION, name, arn, attempts)
+
+
+def _of_topics(connection: Connection) -> Iterator[tuple[str, Owner]]:
+    sns = connection.client("sns")
+    for page in sns.get_paginator("list_subscriptions").paginate():
+        for listed in page["Subscriptions"]:
+            arn = listed["SubscriptionArn"]
+            if not arn.startswith("arn:"):
+                continue  # it waits to be confirmed
+            attributes = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+            if policy := attributes.get("RedrivePolicy"):
+                name = listed["TopicArn"].rpartition(":")[2]
+                owner = Owner(OwnerKind.TOPIC, name, arn, endpoint=listed["Endpoint"])
+                yield json.loads(policy)["deadLetterTargetArn"], owner
 
 
 def _pages(operation: Any, member: str, **request: Any) -> Iterator[dict[str, Any]]:

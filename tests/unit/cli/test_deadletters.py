@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,3 +114,40 @@ def test_any_message_is_explained(body: str, attributes: dict[str, str]) -> None
     """Whatever somebody put into the queue."""
     letter = explain(message(body, attributes=attributes), [QUEUE, FUNCTION])
     assert letter.message_id == "m-1"
+
+
+SUBSCRIPTION = "arn:aws:sns:us-east-1:000000000000:t:1"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "raw"),
+    [
+        ("arn:aws:sqs:us-east-1:000000000000:q", False),
+        ("arn:aws:lambda:us-east-1:000000000000:function:f", False),
+        ("http://x.test/", False),
+        ("arn:aws:sqs:us-east-1:000000000000:q", True),
+    ],
+)
+def test_a_topics_notification_is_given_again_to_its_subscriber(endpoint: str, raw: bool) -> None:
+    notification = {
+        "Type": "Notification",
+        "TopicArn": SUBSCRIPTION.rpartition(":")[0],
+        "Message": "m",
+        "UnsubscribeURL": f"http://localhost/?Action=Unsubscribe&SubscriptionArn={SUBSCRIPTION}",
+    }
+    body = "m" if raw else json.dumps(notification)
+    why = {"RequestID": "r", "ErrorCode": "QueueDoesNotExist", "ErrorMessage": "gone"}
+    owner = Owner(OwnerKind.TOPIC, "t", SUBSCRIPTION, endpoint=endpoint)
+    letter = explain(message(body, attributes=why), [owner])
+    assert (letter.owner, letter.reason) == ("topic t", "QueueDoesNotExist: gone")
+    if raw or endpoint.startswith("http"):
+        assert letter.again is None
+        return
+    assert letter.again is not None
+    assert letter.again.arn == endpoint
+    given = json.loads(letter.again.body)
+    if ":lambda:" in endpoint:
+        (record,) = given["Records"]
+        assert (record["EventSubscriptionArn"], record["Sns"]["Message"]) == (SUBSCRIPTION, "m")
+    else:
+        assert given == notification
