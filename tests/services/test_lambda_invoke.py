@@ -398,11 +398,17 @@ def test_a_functions_keys_are_a_session_of_its_role(lam: Any, aws: Aws) -> None:
 def test_fogbank_is_all_that_a_function_without_a_way_out_reaches(
     new_server: Callable[..., ServerProcess],
 ) -> None:
-    """boto3 finds it with no configuration, and signs as the function's role."""
+    """boto3 finds it with no configuration, and signs as the function's role; X-Ray's SDK finds the daemon."""
     server = new_server("--isolation", "sandbox", "--egress", "off")
+    trace = f"1-{int(time.time()):08x}-{'5' * 24}"
     source = """
-import boto3, socket
+import boto3, json, os, socket, time
 def handler(event, context):
+    host, _, port = os.environ["AWS_XRAY_DAEMON_ADDRESS"].rpartition(":")
+    segment = {"name": "shut in", "id": "70de5b6f19ff9a0a", "trace_id": event, "start_time": time.time() - 1,
+               "end_time": time.time()}
+    datagram = json.dumps({"format": "json", "version": 1}) + "\\n" + json.dumps(segment)
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(datagram.encode(), (host, int(port)))
     queue = boto3.client("sqs").create_queue(QueueName="q")["QueueUrl"]
     try:
         socket.create_connection(("192.0.2.1", 443), 2)
@@ -411,7 +417,11 @@ def handler(event, context):
 """
     client = server.client("lambda")
     create(client, source, Timeout=60)
-    found = json.loads(client.invoke(FunctionName="f")["Payload"].read())
+    found = json.loads(client.invoke(FunctionName="f", Payload=json.dumps(trace))["Payload"].read())
     assert found == ["q", "arn:aws:sts::000000000000:assumed-role/lambda-role/f", "OSError"]
     assert len(server.client("sqs").list_queues()["QueueUrls"]) == 1
+    names: list[str] = []
+    while "shut in" not in names:  # it is stored beside the answer
+        traces = server.client("xray").batch_get_traces(TraceIds=[trace])["Traces"]
+        names = [json.loads(segment["Document"])["name"] for each in traces for segment in each["Segments"]]
     assert server.stop() == 0

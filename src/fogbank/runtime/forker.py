@@ -26,14 +26,15 @@ class Sandbox:
     """What an environment's sandbox holds; see `Shell` in `guest/sandbox.py`.
 
     `binds` are (source, target, writable); `tmp` is the size of /tmp in MB, 0 if it is bound. With `ports` it has a
-    network of its own, which is nothing but sockets that listen at those ports: they are in `Forked`. `copied`: it is
-    to be a snapshot's, and others are made within it.
+    network of its own, which is nothing but sockets that listen at those ports, and one for datagrams at each of
+    `datagrams`: they are in `Forked`. `copied`: it is to be a snapshot's, and others are made within it.
     """
 
     binds: Sequence[tuple[str, str, bool]]
     tmp: int
     ports: Sequence[int] | None = None
     copied: bool = False
+    datagrams: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fogbank.core.clock import Clock
@@ -33,8 +33,8 @@ from fogbank.runtime.model import (
     Role,
     StartError,
 )
-from fogbank.runtime.network import Door, OwnNetwork
-from fogbank.runtime.orders import RUNTIME_PORT, Quarters, order_for, supervised
+from fogbank.runtime.network import Door, OwnNetwork, TakeDatagram
+from fogbank.runtime.orders import RUNTIME_PORT, XRAY_PORT, Quarters, order_for, supervised
 from fogbank.runtime.output import LogSink
 from fogbank.runtime.parent import PreparedParent, lay_out
 from fogbank.runtime.snapshots import InitFailedError, Snapshot, Snapshots
@@ -85,6 +85,8 @@ class Maker(Actor):
         self._folder = (config.data / "runtime").absolute()
         self.xray_address = "127.0.0.1:2000"
         """Where functions send X-Ray's segments: host and port."""
+        self.take_segment: TakeDatagram | None = None
+        """Takes the segments of environments that have a network of their own, and do not reach that address."""
         self._parents: dict[Path, PreparedParent] = {}
         self._preparing: dict[Path, asyncio.Task[PreparedParent]] = {}
         self._snapshots = Snapshots(self, self.spawn)
@@ -175,7 +177,7 @@ class Maker(Actor):
             if quarters.sandboxed and found is not None and found.language == "python":
                 await self._bytecode.ready(environment.version, found, parent)
         if quarters.ports is not None:
-            environment.live_apart(OwnNetwork(self.door))
+            environment.live_apart(OwnNetwork(self.door, self.take_segment))
 
     def make(
         self,
@@ -249,10 +251,12 @@ class Maker(Actor):
         trial = await attempt_sandbox(self.interpreters.own, self._folder)
         if trial.works:
             _log.info("functions run in a sandbox")
-            ports = None
+            quarters = Quarters(self._folder, sandboxed=True, inner=trial.inner)
             if self.config.egress is Egress.OFF:
                 ports = (RUNTIME_PORT, self.config.port) if self.door is not None else (RUNTIME_PORT,)
-            return Quarters(self._folder, sandboxed=True, inner=trial.inner, ports=ports)
+                datagrams = (XRAY_PORT,) if self.take_segment is not None else ()
+                quarters = replace(quarters, ports=ports, datagrams=datagrams)
+            return quarters
         if wanted is Isolation.SANDBOX or self.config.egress is Egress.OFF:
             raise StartError(f"this machine does not allow the sandbox: {trial.problem}; {trial.do}")
         _log.warning("functions run without a sandbox, with your rights: %s; %s", trial.problem, trial.do)

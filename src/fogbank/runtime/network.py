@@ -10,14 +10,25 @@ from fogbank.runtime.api import Listener, RuntimeApi
 
 Door = Callable[[socket.socket], Awaitable[asyncio.Server]]
 """Answers as Fogbank on a socket that listens in an environment's own network."""
+TakeDatagram = Callable[[bytes], None]
+"""Takes what came as a datagram: a segment of X-Ray's."""
+
+
+class _Receiver(asyncio.DatagramProtocol):
+    def __init__(self, take: TakeDatagram) -> None:
+        self._take = take
+
+    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002
+        self._take(data)
 
 
 class OwnNetwork:
-    """An environment has a network to itself; `door` is how Fogbank is in it, if it is."""
+    """An environment has a network to itself; `door` is how Fogbank is in it, if it is, `take` takes its datagrams."""
 
-    def __init__(self, door: Door | None) -> None:
+    def __init__(self, door: Door | None, take: TakeDatagram | None = None) -> None:
         self._door = door
-        self._open: list[asyncio.Server] = []
+        self._take = take
+        self._open: list[asyncio.Server | asyncio.DatagramTransport] = []
 
     async def answer(
         self, sockets: Sequence[int], listener: Listener, api: RuntimeApi, has_ended: Callable[[], bool]
@@ -35,11 +46,19 @@ class OwnNetwork:
             if has_ended():
                 each.close()
                 continue
-            assert self._door is not None, "a port is opened only for somebody who answers"
-            door = await self._door(each)
-            self._open.append(door)
+            opened = await self._open_one(each)
+            self._open.append(opened)
             if has_ended():
-                door.close()
+                opened.close()
+
+    async def _open_one(self, made: socket.socket) -> asyncio.Server | asyncio.DatagramTransport:
+        if made.type is socket.SOCK_DGRAM:
+            take = self._take
+            assert take is not None, "a port is opened only for somebody who listens"
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Receiver(take), sock=made)
+            return transport
+        assert self._door is not None, "a port is opened only for somebody who answers"
+        return await self._door(made)
 
     def close(self) -> None:
         """Answer no more."""

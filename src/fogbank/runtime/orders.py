@@ -27,6 +27,8 @@ IN_MEMORY = 512
 """Megabytes of temporary files that a sandbox keeps in memory at most: what a function has if it asks for nothing."""
 RUNTIME_PORT = 9001
 """Where the Runtime API is in an environment that has a network of its own, as on Lambda."""
+XRAY_PORT = 2000
+"""Where X-Ray's daemon is in such an environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,14 @@ class Quarters:
 
     `folder` is the runtime's folder, `sandboxed` whether they see a small root instead of the machine's; `inner` says
     why there can be no sandbox within another, and so no snapshots; `ports` are those that answer on a network of their
-    own, `None` if they share the machine's.
+    own, and `datagrams` those that take datagrams; `None` if they share the machine's.
     """
 
     folder: Path
     sandboxed: bool = False
     inner: str | None = None
     ports: tuple[int, ...] | None = None
+    datagrams: tuple[int, ...] = ()
 
     def api(self, address: str) -> str:
         """Where an environment finds its Runtime API, which is at `address` in the machine's network."""
@@ -77,7 +80,7 @@ class Quarters:
                 api=self.api(api),
                 endpoint=endpoint if self.ports is None else f"http://127.0.0.1:{endpoint.rpartition(':')[2]}",
                 name=name,
-                xray=xray,
+                xray=xray if self.ports is None else f"127.0.0.1:{XRAY_PORT}",
             )
         return Place(
             task=str(version.task),
@@ -181,8 +184,8 @@ def _sandbox(
             binds.append((str(prefix), str(prefix), False))
     if quarters.keeps_on_disk(version):
         binds.append((str(quarters.temporary(name)), "/tmp", True))  # noqa: S108 - its own
-        return Sandbox(binds, 0, quarters.ports)
-    return Sandbox(binds, version.ephemeral, quarters.ports)
+        return Sandbox(binds, 0, quarters.ports, datagrams=quarters.datagrams)
+    return Sandbox(binds, version.ephemeral, quarters.ports, datagrams=quarters.datagrams)
 
 
 def _command(version: FunctionVersion, choice: Choice, place: Place, quarters: Quarters) -> list[str]:

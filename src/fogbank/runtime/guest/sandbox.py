@@ -250,8 +250,8 @@ class Shell:
     """The namespaces of one environment, made by a process that passes on.
 
     `wanted` is what Fogbank asked for: {"binds": [[source, target, writable]], "tmp": MB or 0, "ports": [number] or
-    null, "copied": whether it is to be a snapshot's}. With ports the environment has a network of its own, that is
-    loopback only; `sockets` listen at those ports then, for Fogbank to answer.
+    null, "datagrams": [number], "copied": whether it is to be a snapshot's}. With ports the environment has a network
+    of its own, that is loopback only; `sockets` listen at those ports then, for Fogbank to answer.
     """
 
     def __init__(self, wanted: dict[str, Any]) -> None:
@@ -263,6 +263,7 @@ class Shell:
         if ports is not None:
             loopback_up()
             self.sockets = [listening(port) for port in ports]
+            self.sockets += [receiving(port) for port in wanted["datagrams"]]
 
     def unshare(self, namespaces: int) -> None:
         """Leave the namespaces of the parent."""
@@ -377,6 +378,13 @@ def listening(port: int) -> socket.socket:
     return made
 
 
+def receiving(port: int) -> socket.socket:
+    """A socket that takes datagrams at a port of the loopback address."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
 def loopback_up() -> None:
     """Start the one interface of a new network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
@@ -432,7 +440,7 @@ def reap_for_ever(life: int, *, small: bool = True) -> None:
 def attempt(root: str, runtime: str) -> str | None:
     """Make one whole sandbox and one within it, and leave them. Why there can be no inner one, if it cannot."""
     enter(root, runtime, [])
-    wanted = {"binds": [], "tmp": 1, "ports": [9001], "copied": True}
+    wanted = {"binds": [], "tmp": 1, "ports": [9001], "datagrams": [2000], "copied": True}
 
     def inside() -> str:
         usable()

@@ -21,6 +21,7 @@ class XRay(TraceOperations):
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self.daemon = Daemon("127.0.0.1", kit.config.xray_port, self._datagrams)
+        kit.runtime.take_segment = self.daemon.received
 
     async def on_start(self) -> None:
         await self.daemon.start()
