@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from fogbank.core.clock import complete
 from fogbank.services.states import errors
 from fogbank.services.states._api.frame import Frame
 from fogbank.services.states._http_tasks import Exchange, HttpCaller
 from fogbank.services.states._integrations import Caller, TaskError
 from fogbank.services.states._language._threads import Identity, Task, TaskKind
 from fogbank.services.states._language.definition import Kind, Program, State
+from fogbank.services.states._language.failures import TIMEOUT
 from fogbank.services.states._language.json_errors import why_not_json
 from fogbank.services.states._language.loader import InvalidDefinitionError, load_state, parse_document
 from fogbank.services.states._language.trial import Trial
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from fogbank.core.call import Call, Reply
 
 Json = Any
+LIMIT = 300
+"""Seconds that a state may be tried."""
 _COMPOSITE = frozenset({Kind.MAP, Kind.PARALLEL})
 
 
@@ -81,12 +86,24 @@ class TrialOperations(Frame):
         http = HttpCaller(self.kit.delivery.connections, call.scope.region, exchange, reveal)
         caller = Caller(self.kit.cloud, self.kit.ids, call.scope, call.trace, http)
         try:
-            text = await once(task, caller)
+            text = await self._within_limit(once(task, caller))
         except TaskError as error:
             failed = ("fail", self.kit.clock.millis(), task.id, error.error, error.cause)
             await self._runner.evaluator.apart(partial(trial.apply, failed))
         else:
             await self._runner.evaluator.apart(partial(trial.finish_task, task, text))
+
+    async def _within_limit(self, call: Coroutine[Any, Any, str]) -> str:
+        """A call's result; `TaskError` if it takes longer than a state may be tried."""
+        under_way = asyncio.ensure_future(call)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        under_way.add_done_callback(lambda _: complete(ended))
+        try:
+            if not await self.kit.clock.wait(ended, self.kit.clock.time() + LIMIT):
+                raise TaskError(TIMEOUT, f"The state was tried for more than {LIMIT} seconds")
+            return await under_way
+        finally:
+            under_way.cancel()
 
 
 def _reads_json(state: State) -> bool:

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from fogbank.services.states._language.failures import DATA_LIMIT, Failure
 from fogbank.services.states._language.paths import Path
-from fogbank.services.states._language.templates import Query, Template, text_of
+from fogbank.services.states._language.templates import Query, Template
 
 Json = Any
+_encode = msgspec.json.Encoder().encode
 MAX_BYTES = 262_144
 """Bytes of a batch, as JSON."""
 
@@ -62,12 +65,12 @@ class Batch:
 def batches(items: Sequence[Json], most: int | None, size: int | None, common: Json) -> list[Batch]:
     """Group items, in order: at most so many, and so many bytes with what they have in common."""
     limit = min(size or MAX_BYTES, MAX_BYTES)
-    frame = len(text_of(_batch([], common)).encode())
+    frame = len(_encode(_batch([], common)))
     found: list[Batch] = []
     current: list[Json] = []
     used = frame
     for item in items:
-        length = len(text_of(item).encode()) + 1
+        length = len(_encode(item)) + 1
         if frame + length > limit:
             raise Failure(DATA_LIMIT, f"An item does not fit into a batch of {limit} bytes.")
         if current and (used + length > limit or (most is not None and len(current) >= most)):

@@ -20,6 +20,7 @@ import msgspec
 from fogbank.services.states._language.paths import Path
 
 Json = Any
+_encode = msgspec.json.Encoder().encode
 MAX_ITEM = 262_144
 """Bytes of an item, as JSON."""
 MAX_HEADERS = 10_240
@@ -80,7 +81,7 @@ def items_of(data: bytes, how: Format, most: int) -> list[Json]:
     for item in found:
         if len(items) >= most:
             break
-        if len(msgspec.json.encode(item)) > MAX_ITEM:
+        if len(_encode(item)) > MAX_ITEM:
             raise DatasetError(f"The size of an item exceeds the limit of {MAX_ITEM} bytes.")
         items.append(item)
     return items
