@@ -53,6 +53,37 @@ def test_files_go_and_come(server: ServerProcess, aws: Callable[..., Any], tmp_p
     assert aws("s3").list_buckets()["Buckets"] == []
 
 
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: packed, Handler: app.handler, Runtime: python3.12, CodeUri: src}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_packages_lie_in_a_bucket(server: ServerProcess, aws: Callable[..., Any], tmp_path: Path) -> None:
+    """`aws cloudformation package`, then `deploy` with the template in the bucket too."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "app.py").write_text("def handler(event, context):\n    return 'from a bucket'\n")
+    template, packed = tmp_path / "template.yaml", tmp_path / "packed.yaml"
+    template.write_text(TEMPLATE)
+    bucket = ["--s3-bucket", "artifacts"]
+    files = ["--template-file", str(template), "--output-template-file", str(packed)]
+    deploy = ["--template-file", str(packed), "--stack-name", "s", "--capabilities", "CAPABILITY_IAM"]
+    commands = [
+        ["s3", "mb", "s3://artifacts"],
+        ["cloudformation", "package", *files, *bucket],
+        ["cloudformation", "deploy", *deploy, *bucket],
+    ]
+    run(server, tmp_path, commands)
+    assert "s3://artifacts/" in packed.read_text()
+    assert aws("lambda").invoke(FunctionName="packed")["Payload"].read() == b'"from a bucket"'
+    assert aws("s3").list_objects_v2(Bucket="artifacts")["KeyCount"] == 2
+
+
 def run(server: ServerProcess, home: Path, commands: list[list[str]]) -> str:
     """What commands print, one after the other in one process."""
     environment = {
