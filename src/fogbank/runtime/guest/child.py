@@ -6,7 +6,6 @@ Runs on Python 3.9 and later, standard library only.
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import resource
 import signal
@@ -16,7 +15,7 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 SYS_CLOSE_RANGE = 436
 CONTROL = 256
-"""Where a snapshot's control socket is: past the descriptors that are closed, and below what init code opens first."""
+"""Where a snapshot's control socket is: past the descriptors that are closed, and past what init code opens first."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -49,7 +48,7 @@ def become(plan: Plan, parent: int) -> None:
         os.dup2(plan.output, 3, inheritable=True)  # the telemetry pipe: framed records, in order with the rest
         kept = 4
     elif plan.control is not None:
-        plan.control = fcntl.fcntl(plan.control, fcntl.F_DUPFD_CLOEXEC, CONTROL)
+        plan.control = os.dup2(plan.control, CONTROL, inheritable=False)
     os.closerange(kept, CONTROL)
     if plan.shell is not None:
         close_from(CONTROL if plan.control is None else CONTROL + 1)
