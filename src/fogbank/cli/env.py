@@ -58,3 +58,4 @@ def command(context: click.Context, shell: str) -> None:
         click.echo(_FORMS[shell](name, value))
     if shell in _HINTS:
         click.echo(f"# to set them: {_HINTS[shell]}")
+        click.echo("# version 1 of the AWS CLI asks AWS about sqs all the same: give it --endpoint-url as well")
