@@ -229,6 +229,56 @@ class TestObjects:
         assert lines["s3.stored-gb-hours"] == lines["s3.infrequent-gb-hours"] == len(LARGE) / 2**30
 
 
+class TestPages:
+    """Pages of browsers, and a bucket's CORS rules."""
+
+    @pytest.fixture
+    def ruled(self, s3: Any, bucket: str) -> str:
+        """A bucket that lets one origin put and get."""
+        rule = {
+            "AllowedMethods": ["GET", "PUT"],
+            "AllowedOrigins": ["http://localhost:3*"],
+            "AllowedHeaders": ["x-amz-*"],
+            "ExposeHeaders": ["ETag"],
+            "MaxAgeSeconds": 60,
+        }
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+        return bucket
+
+    def ask(self, url: str, method: str, **headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return urllib.request.urlopen(urllib.request.Request(url, method=method, headers=named))
+
+    def test_browsers_ask_first(self, server: Any, ruled: str) -> None:
+        """And are told what the rule allows, or that none does."""
+        url = f"{server.endpoint}/{ruled}/k"
+        asked = {"access_control_request_method": "PUT", "access_control_request_headers": "X-Amz-Date"}
+        with self.ask(url, "OPTIONS", origin="http://localhost:3000", **asked) as answer:
+            assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+            assert answer.headers["access-control-allow-headers"] == "x-amz-date"
+            assert answer.headers["access-control-max-age"] == "60"
+        for origin, method in (("http://localhost:4000", "PUT"), ("http://localhost:3000", "DELETE")):
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                self.ask(url, "OPTIONS", origin=origin, **{**asked, "access_control_request_method": method})
+            assert b"<Code>AccessForbidden</Code>" in caught.value.read()
+            caught.value.close()
+
+    def test_answers_are_for_whom_a_rule_names(self, s3: Any, ruled: str) -> None:
+        """Others get them without the headers that a browser looks for."""
+        s3.put_object(Bucket=ruled, Key="k", Body=b"x")
+        url = s3.generate_presigned_url("get_object", Params={"Bucket": ruled, "Key": "k"})
+        with self.ask(url, "GET", origin="http://localhost:3000") as answer:
+            assert answer.headers["access-control-expose-headers"] == "ETag"
+        with self.ask(url, "GET", origin="http://localhost:4000") as answer:
+            assert answer.headers["access-control-allow-origin"] is None
+
+    def test_without_rules_the_server_decides(self, s3: Any, server: Any, bucket: str) -> None:
+        """Pages of this machine may."""
+        asked = {"access_control_request_method": "PUT", "origin": "http://localhost:4000"}
+        with self.ask(f"{server.endpoint}/{bucket}/k", "OPTIONS", **asked) as answer:
+            assert answer.headers["access-control-allow-origin"] == "http://localhost:4000"
+
+
 class TestListings:
     """ListObjects and ListObjectsV2."""
 

@@ -38,8 +38,9 @@ from fogbank.telemetry.otlp import Exporter
 from fogbank.telemetry.usage import Usage
 
 _log = logging.getLogger("fogbank.cloud")
-_UNBILLED = frozenset({("logs.amazonaws.com", "cloudwatch")})
-"""(caller, service) of calls that AWS does not bill: metrics out of logs cost what metrics cost, but no request."""
+_UNBILLED = frozenset({("logs.amazonaws.com", "cloudwatch"), ("s3.amazonaws.com", "s3")})
+"""(caller, service) of calls that AWS does not bill: metrics out of logs cost what metrics cost, but no request; S3
+itself looks up a bucket's CORS rules."""
 _KEEP_LINEAGE = frozenset({"lambda", "s3", "sns", "sqs"})
 """Services whose messages keep the lineage that Lambda finds loops by; through any other, AWS finds none."""
 

@@ -16,7 +16,7 @@ from fogbank.core.faults import point
 from fogbank.core.http import HttpRequest, HttpResponse
 from fogbank.core.sites import Sites
 from fogbank.core.trace import Trace
-from fogbank.gateway import aws_chunked, browser
+from fogbank.gateway import aws_chunked, browser, cors
 from fogbank.gateway.admin import WELCOME, Admin, AdminPages
 from fogbank.gateway.answers import problem
 from fogbank.gateway.authentication import Authenticator
@@ -124,11 +124,26 @@ class Gateway:
         """A request that a page in a browser makes."""
         if not browser.may_call(origin, self._config):
             return browser.refuse(origin)
-        if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
-            return browser.preflight(request)
-        if request.path.startswith("/_"):
+        if request.path.startswith("/_") and request.method != "OPTIONS":
             return browser.allow(await self._admin.handle(request), origin)
-        return browser.allow(await self._handle_api(request), origin)
+        rules = await self._bucket_rules(request)
+        if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
+            return browser.preflight(request) if rules is None else self._preflight(request, rules)
+        answer = await self._handle_api(request)
+        return browser.allow(answer, origin) if rules is None else cors.allow(rules, answer, request)
+
+    async def _bucket_rules(self, request: HttpRequest) -> cors.Rules | None:
+        """The CORS rules of the bucket that a request is for, or that a browser asks about, which signs nothing."""
+        scope = self._recogniser.scope(request)
+        if request.method != "OPTIONS" and (scope is None or scope.service != "s3"):
+            return None
+        return await cors.rules_for(self._cloud, self._authenticator.believe(scope)[0], request)
+
+    def _preflight(self, request: HttpRequest, rules: cors.Rules) -> HttpResponse:
+        try:
+            return cors.preflight(rules, request)
+        except cors.CorsForbiddenError as error:
+            return self._recogniser.s3().encode_error(error, request, self._ids.uuid())
 
     async def _handle_api(self, request: HttpRequest) -> HttpResponse:
         scope = self._recogniser.scope(request)
