@@ -247,12 +247,13 @@ async def test_what_a_function_leaves_behind_goes_with_it(sandbox: Runtime, make
     source = """
 import subprocess, os
 def handler(event, context):
-    for _ in range(3):
-        subprocess.Popen(["/bin/sh", "-c", "(sleep 1234 &) ; sleep 1235"], start_new_session=True)
+    for _ in range(3):  # "up" as below
+        command = ["/bin/sh", "-c", "(sleep 1234 > /dev/null &); echo up; exec sleep 1235"]
+        subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE).stdout.readline()
     return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") or os.environ["FOGBANK_ENVIRONMENT"]
 """
     stream = await run(sandbox, make(source, **more))
-    assert len(processes_of(Path(stream))) >= 4
+    assert len(processes_of(Path(stream))) >= 6
     await sandbox.reset()
     await until(lambda: not processes_of(Path(stream)))
 
