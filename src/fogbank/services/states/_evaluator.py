@@ -6,7 +6,7 @@ runs out of memory or does not answer in time fails that one expression; the nex
 
 Most expressions are answered in less time than a task switch takes, so the caller waits for the answer, but not for
 long: what takes longer is waited for in a thread, and the next expression has another child. An expression that took
-long once is not waited for again.
+long once is not waited for again, and stands in a line of its own: others do not wait behind it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ PATIENCE = 2_000
 """Milliseconds for an answer; the engine ends an evaluation after one second."""
 STARTING = 30_000
 """Milliseconds until the child is ready."""
-CHILDREN = 3
-"""Children that work on what takes long at once; what else takes long waits for one of them."""
+LANES = {"slow": 2, "new": 2, "trials": 1}
+"""How much is waited for at once: of expressions that took long before, of others, and of states that are tried."""
 KEPT = 2
 """Children that are kept when there is nothing to do."""
 REMEMBERED = 256
@@ -120,9 +120,10 @@ class Evaluator:
         self._lock = threading.Lock()
         self._idle: list[_Child] = []
         self._alive: set[_Child] = set()
-        self._pool: ThreadPoolExecutor | None = None
+        self._lanes: dict[str, ThreadPoolExecutor] = {}
         self._going: weakref.WeakKeyDictionary[Question, Future[Reply]] = weakref.WeakKeyDictionary()
         """What is being worked on, for who asks for the reply."""
+        self._waiting: set[Future[Reply]] = set()
         self._slow: OrderedDict[str, None] = OrderedDict()
         """Expressions that took long."""
         self._stopped = False
@@ -140,15 +141,17 @@ class Evaluator:
         """End the children."""
         with self._lock:
             self._stopped = True
-            children, pool = list(self._alive), self._pool
+            children, lanes = list(self._alive), list(self._lanes.values())
             self._alive.clear()
             self._idle.clear()
             self._slow.clear()
-            self._pool = None
+            self._lanes.clear()
         for child in children:
             child.process.kill()
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)  # who waits for a child sees its end
+        for lane in lanes:
+            lane.shutdown(cancel_futures=True)  # who waits for a child sees its end
+        for future in list(self._waiting):
+            future.cancel()
         for child in children:
             child.end()
 
@@ -170,9 +173,7 @@ class Evaluator:
             self._lose(child)
             self._hand_over(question, None)
             return None
-        self._slow[question.text] = None
-        if len(self._slow) > REMEMBERED:
-            self._slow.popitem(last=False)
+        self._remember(question)
         self._hand_over(question, child)
         return None
 
@@ -182,21 +183,56 @@ class Evaluator:
         return await asyncio.wrap_future(future)
 
     async def apart(self, work: Callable[[], T]) -> T:
-        """Do work that waits for answers in one of the threads that may wait for them."""
-        return await asyncio.wrap_future(self._threads().submit(work))
+        """Do work that waits for answers in a thread that may wait for them."""
+        return await asyncio.wrap_future(self._lane("trials").submit(work))
 
     def _hand_over(self, question: Question, child: _Child | None) -> Future[Reply]:
-        if child is None:
-            future = self._threads().submit(self.answer, question)
-        else:
-            future = self._threads().submit(self._finish, question, child)
+        future: Future[Reply] = Future()
         self._going[question] = future
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+        slow = question.text in self._slow
+        self._lane("slow" if slow else "new").submit(self._work, question, child, future, slow=slow)
         return future
 
-    def _threads(self) -> ThreadPoolExecutor:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(CHILDREN, thread_name_prefix="fogbank-evaluator")
-        return self._pool
+    def _work(self, question: Question, child: _Child | None, future: Future[Reply], *, slow: bool) -> None:
+        """Answer a question in a thread: one that turns out to take long goes to the line of those."""
+        if future.cancelled() or self._stopped:
+            if child is not None:
+                self._lose(child)
+            return
+        if not slow and child is None and question.text not in self._slow:
+            child = self._asked(question)
+            if child is not None and not child.arrives(AT_ONCE):
+                self._remember(question)
+        if not slow and question.text in self._slow:
+            self._lane("slow").submit(self._work, question, child, future, slow=True)
+        elif future.set_running_or_notify_cancel():
+            future.set_result(self.answer(question) if child is None else self._finish(question, child))
+        elif child is not None:
+            self._lose(child)
+
+    def _asked(self, question: Question) -> _Child | None:
+        """A child that was asked, or `None` if it did not take the question."""
+        child = self._take(ready=False)
+        if child is None or (child.ready(STARTING) and child.ask(question)):
+            return child
+        self._lose(child)
+        return None
+
+    def _lane(self, name: str) -> ThreadPoolExecutor:
+        with self._lock:
+            found = self._lanes.get(name)
+            if found is None:
+                found = self._lanes[name] = ThreadPoolExecutor(LANES[name], thread_name_prefix=f"fogbank-{name}")
+            return found
+
+    def _remember(self, question: Question) -> None:
+        """An expression took long: the next time it is not waited for, and not before any that did not."""
+        with self._lock:
+            self._slow[question.text] = None
+            if len(self._slow) > REMEMBERED:
+                self._slow.popitem(last=False)
 
     # -- what threads do
 
@@ -209,6 +245,8 @@ class Evaluator:
             return self._retry(question, child)
         if child.arrives(AT_ONCE):
             self._slow.pop(question.text, None)  # it was the machine that took long
+        else:
+            self._remember(question)
         return self._finish(question, child)
 
     def _finish(self, question: Question, child: _Child) -> Reply:

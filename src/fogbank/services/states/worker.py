@@ -81,6 +81,8 @@ class Run:
     busy: bool = False
     performing: dict[int, asyncio.Task[Any]] = field(default_factory=dict)
     ended: list[asyncio.Future[Record]] = field(default_factory=list)
+    evaluating: dict[int, asyncio.Task[Any]] = field(default_factory=dict)
+    """Expressions that take long, by the halted steps that wait for them."""
     children: dict[int, str] = field(default_factory=dict)
     """By task: the ARN of the child execution of a distributed Map."""
     over: bool = False
@@ -137,9 +139,10 @@ class Runner(Actor):
         """Let go of an execution as it is in memory."""
         run.gone = True
         run.inbox.clear()
-        for task in run.performing.values():
+        for task in (*run.performing.values(), *run.evaluating.values()):
             task.cancel()
         run.performing.clear()
+        run.evaluating.clear()
 
     def find(self, arn: str) -> Run | None:
         """An execution under way."""
@@ -444,6 +447,8 @@ class Runner(Actor):
             self._metrics.ended(run.scope, ended)
         run.execution.events.clear()
         run.execution.changed_runs.clear()
+        if run.evaluating:
+            self._give_up(run)
         if ended is None:
             self._runs[run.record.arn] = run
             self._carry_out(run)
@@ -464,6 +469,12 @@ class Runner(Actor):
                 done.set_result(None)
         run.inbox.clear()
 
+    @staticmethod
+    def _give_up(run: Run) -> None:
+        """Let go of the expressions that no step waits for any more."""
+        for number in run.evaluating.keys() - run.execution.halted.keys():
+            run.evaluating.pop(number).cancel()
+
     def _carry_out(self, run: Run) -> None:
         commands: list[Command] = list(run.execution.commands)
         run.execution.commands.clear()
@@ -473,7 +484,7 @@ class Runner(Actor):
             elif isinstance(command, Alarm):
                 self._alarms.set(command.when, run.record.arn, command.id)
             elif isinstance(command, Evaluate):
-                self.spawn(self._evaluate(run, command))
+                run.evaluating[command.id] = self.spawn(self._evaluate(run, command))
             elif isinstance(command, Drop):
                 task = run.performing.pop(command.id, None)
                 if task is not None:
@@ -483,6 +494,7 @@ class Runner(Actor):
     async def _evaluate(self, run: Run, command: Evaluate) -> None:
         """Hand in the value of an expression that takes long."""
         value, error = await self.evaluator.reply(command.question)
+        run.evaluating.pop(command.id, None)
         self.feed(run, ("evaluated", self._kit.clock.millis(), command.id, value, error))
 
     def abort(self, arn: str) -> None:
