@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,16 @@ async def test_idle_environments_are_ended_after_a_while(tmp_path: Path, make: M
 
 async def test_a_bootstrap_that_is_missing_or_ends_at_once(runtime: Runtime, make: Make) -> None:
     version = make("", runtime="provided.al2023", handler="x")
-    with pytest.raises(RuntimeUnavailableError, match="expected an executable file `bootstrap`"):
-        await runtime.invoke(version, event())
+    sent = event()
+    outcome = await runtime.invoke(version, sent)
+    assert (outcome.error, json.loads(outcome.payload)) == (
+        "Unhandled",
+        {
+            "errorType": "Runtime.InvalidEntrypoint",
+            "errorMessage": f"RequestId: {sent.request_id} Error: Couldn't find valid bootstrap(s): "
+            "[/var/task/bootstrap /opt/bootstrap]",
+        },
+    )
     broken = make("#!/bin/sh\nexit 3\n", runtime="provided.al2023", file="bootstrap")
     (broken.task / "bootstrap").chmod(0o755)
     found = await fail(runtime, broken)

@@ -12,7 +12,8 @@ import msgspec
 from fogbank.runtime.bytecode import SEEN
 from fogbank.runtime.forker import Order, Sandbox
 from fogbank.runtime.interpreters import Choice
-from fogbank.runtime.model import FunctionVersion, Role, RuntimeUnavailableError
+from fogbank.runtime.model import FunctionVersion, InitFailure, Role, RuntimeUnavailableError
+from fogbank.runtime.snapshots import InitFailedError
 from fogbank.runtime.variables import Place
 
 MAX_FILES = 1024
@@ -195,10 +196,8 @@ def _command(version: FunctionVersion, choice: Choice, place: Place, quarters: Q
         for base, seen in ((version.task, place.task), (layers, place.opt)):
             if os.access(base / "bootstrap", os.X_OK):
                 return [f"{seen}/bootstrap"]
-        raise RuntimeUnavailableError(
-            f"{version.runtime} functions bring their own runtime: expected an executable file `bootstrap` in the "
-            "code's root or in a layer"
-        )
+        text = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+        raise InitFailedError(InitFailure("Runtime.InvalidEntrypoint", None, text))
     if found.language == "node":
         options = [
             "--max-http-header-size=1048576",
