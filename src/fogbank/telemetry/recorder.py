@@ -13,8 +13,8 @@ _REMEMBERED = 10_000
 _HASHES = 1 << 16
 _ALL = "~"
 """Behind every id."""
-_SHORTEST = 0.005
-"""Seconds: what came in less says little about a rate."""
+_WINDOW = 0.5
+"""Seconds over which a rate is taken, unless what one second may bring comes in less: a few spans are no pressure."""
 
 
 def is_routine(span: Span) -> bool:
@@ -42,6 +42,9 @@ class Sampler:
         """Of so many hashes of a trace, those below are wanted; it follows the rate of the last batch."""
         self._below = _ALL
         """The same as text, to compare the end of a trace's id with."""
+        self._gathered = 0
+        self._gathering = 0.0
+        """Spans since the rate was last taken, and in how many seconds."""
         self._failed: dict[str, None] = {}
 
     def keep(self, spans: Sequence[Span], elapsed: float) -> Sequence[Span]:
@@ -83,9 +86,12 @@ class Sampler:
 
     def _adjust(self, spans: int, elapsed: float) -> None:
         """Want so many traces that at the present rate about as many spans are made as are kept."""
-        if elapsed < _SHORTEST:
+        self._gathered += spans
+        self._gathering += elapsed
+        if self._gathering <= 0.0 or (self._gathered < self.rate and self._gathering < _WINDOW):
             return
-        offered = spans * _HASHES / max(self._share, 1) / elapsed
+        offered = self._gathered * _HASHES / max(self._share, 1) / self._gathering
+        self._gathered, self._gathering = 0, 0.0
         if offered <= self.rate:
             self.relax()
         else:

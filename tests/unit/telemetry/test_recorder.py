@@ -52,6 +52,16 @@ def test_under_pressure_some_traces_are_wanted_and_all_when_it_is_over() -> None
     assert all(sampler.wants(trace) for trace in traces)
 
 
+def test_a_few_spans_in_a_moment_are_no_pressure() -> None:
+    """Somebody who looks has what there is handed on at once."""
+    sampler = Sampler(500)
+    for _ in range(20):
+        sampler.keep([span() for _ in range(20)], 0.001)
+        assert sampler.wants_all
+    sampler.keep([span() for _ in range(100)], 0.001)
+    assert not sampler.wants_all
+
+
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(Status)), max_size=60), st.integers(1, 5))
 def test_what_failed_is_never_left_out(steps: list[tuple[int, Status]], rate: int) -> None:
     """Nor is what comes later of a trace that has failed."""

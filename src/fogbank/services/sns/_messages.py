@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from fogbank.core.message_attributes import name_problem
 from fogbank.services.sns.errors import (
     BatchEntryIdsNotDistinctError,
     EmptyBatchRequestError,
@@ -26,7 +27,6 @@ from fogbank.services.sns.model import MAXIMUM_ENTRIES, Protocol, Topic
 
 _TOKEN = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KINDS = frozenset({"String", "Number", "Binary"})
@@ -158,7 +158,9 @@ def check_attributes(given: Mapping[str, Mapping[str, Any]]) -> Attributes:
 
 
 def _check_attribute(name: str, value: Mapping[str, Any]) -> Attribute:
-    _check_name(name)
+    problem = name_problem(name)
+    if problem is not None:
+        raise InvalidValueError(problem)
     data_type = value.get("DataType") or ""
     if not data_type:
         raise InvalidValueError(f"The message attribute '{name}' must contain non-empty message attribute type.")
@@ -182,24 +184,6 @@ def _check_attribute(name: str, value: Mapping[str, Any]) -> Attribute:
     if kind == "Number" and not _NUMBER.fullmatch(wanted.strip()):
         raise InvalidValueError(f"Could not cast message attribute '{name}' value to number.")
     return Attribute(data_type, wanted, None)
-
-
-def _check_name(name: str) -> None:
-    if not name:
-        raise InvalidValueError("The request must contain non-empty message attribute name.")
-    if len(name) > 256:
-        raise InvalidValueError(f"Length of message attribute name '{name}' must be less than 256 bytes.")
-    if not _NAME.fullmatch(name) or name[0] == "." or name[-1] == "." or ".." in name:
-        raise InvalidValueError(
-            f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, underscore "
-            "(_), hyphen (-), and period (.) characters; it must not start or end with a period or have successive "
-            "periods."
-        )
-    if name.lower().startswith(("aws.", "amazon.")):
-        raise InvalidValueError(
-            f"You can't use message attribute names beginning with 'AWS.' or 'Amazon.' because these strings are "
-            f"reserved for internal use: '{name}'."
-        )
 
 
 # -- batches --------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from fogbank.core.message_attributes import name_problem
 from fogbank.services.sqs._attributes import MAXIMUM_VISIBILITY_TIMEOUT
 from fogbank.services.sqs.errors import (
     BatchEntryIdsNotDistinctError,
@@ -35,9 +36,7 @@ _ALLOWED_ASCII = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x80)])
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,128}")
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _ALL = frozenset({"All", ".*", "*"})
-_RESERVED_PREFIXES = ("aws.", "amazon.")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -114,7 +113,9 @@ def check_message_attributes(given: Mapping[str, Mapping[str, Any]]) -> tuple[At
     attributes: Attributes = {}
     size = 0
     for name, value in given.items():
-        _check_attribute_name(name)
+        problem = name_problem(name)
+        if problem is not None:
+            raise InvalidParameterValueError(problem)
         attribute = _check_value(name, value, "message (user) attribute")
         attributes[name] = attribute
         size += len(name) + len(attribute.data_type.encode()) + len(_raw(attribute))
@@ -137,24 +138,6 @@ def check_system_attributes(given: Mapping[str, Mapping[str, Any]]) -> Attribute
             )
         attributes[name] = attribute
     return attributes
-
-
-def _check_attribute_name(name: str) -> None:
-    if not name:
-        raise InvalidParameterValueError("The request must contain non-empty message attribute name.")
-    if len(name) > 256:
-        raise InvalidParameterValueError(f"Length of message attribute name '{name}' must be less than 256 bytes.")
-    if not _ATTRIBUTE_NAME.fullmatch(name) or name[0] == "." or name[-1] == "." or ".." in name:
-        raise InvalidParameterValueError(
-            f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, "
-            "underscore (_), hyphen (-), and period (.) characters; it must not start or end with a period or "
-            "have successive periods."
-        )
-    if name.lower().startswith(_RESERVED_PREFIXES):
-        raise InvalidParameterValueError(
-            f"You can't use message attribute names beginning with 'AWS.' or 'Amazon.' because these strings "
-            f"are reserved for internal use: '{name}'."
-        )
 
 
 def _check_value(name: str, value: Mapping[str, Any], what: str) -> Attribute:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from fogbank.core import paging
 from fogbank.core.scope import Scope
 from fogbank.services.s3 import storage as rows
-from fogbank.services.s3._api.frame import S3Base, need_bucket, owner_id, refuse_members
+from fogbank.services.s3._api.frame import S3Base, need_bucket, owner_id, position_of, refuse_members
 from fogbank.services.s3.errors import (
     BucketAlreadyExistsError,
     BucketAlreadyOwnedByYouError,
     BucketNotEmptyError,
     IllegalLocationConstraintError,
-    InvalidArgumentError,
     InvalidLocationConstraintError,
     MalformedXmlError,
     TooManyBucketsError,
@@ -130,7 +129,8 @@ class BucketOperations(S3Base):
         limit = request.get("MaxBuckets")
         region = request.get("BucketRegion")
         prefix = request.get("Prefix", "")
-        after = _position(request.get("ContinuationToken"))
+        token = request.get("ContinuationToken")
+        after = "" if token is None else position_of(token)
 
         async def body(tx: Tx) -> list[Bucket]:
             found = await rows.list_buckets(tx, call.scope.account, after, _MAX_LISTED)
@@ -201,14 +201,3 @@ def _refuse_second(where: Scope, found: Bucket) -> None:
 def _shown(bucket: Bucket, *, paged: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"Name": bucket.name, "CreationDate": bucket.created // 1000, "BucketArn": bucket.arn}
     return {**shown, "BucketRegion": bucket.scope.region} if paged else shown
-
-
-def _position(token: str | None) -> str:
-    if token is None:
-        return ""
-    try:
-        return paging.decode_token(token, str)
-    except paging.InvalidTokenError:
-        raise InvalidArgumentError(
-            "The continuation token provided is incorrect", "continuation-token", token
-        ) from None

@@ -13,11 +13,10 @@ from urllib.parse import unquote
 
 from fogbank.core.errors import ApiError
 from fogbank.services.s3 import _checksums as checksums
-from fogbank.services.s3 import storage as rows
 from fogbank.services.s3._api.frame import S3Base, need_bucket, need_version
-from fogbank.services.s3._api.objects import ENCRYPTED, check_ownership, expiration_of
+from fogbank.services.s3._api.objects import ENCRYPTED, expiration_of, write_object
 from fogbank.services.s3._attributes import ARCHIVED, read_attributes
-from fogbank.services.s3._conditions import Conditions, check_write
+from fogbank.services.s3._conditions import Conditions
 from fogbank.services.s3._pieces import PieceLostError, Taken
 from fogbank.services.s3._ranges import Cut, Span, cuts
 from fogbank.services.s3._writing import version_shown
@@ -27,7 +26,7 @@ from fogbank.services.s3.errors import (
     InvalidRequestError,
     MethodNotAllowedError,
 )
-from fogbank.services.s3.model import MAX_PUT, Attributes, Bucket, Checksum, ObjectVersion, check_key
+from fogbank.services.s3.model import MAX_PUT, Attributes, Bucket, ObjectVersion, check_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,14 +143,7 @@ class CopyOperations(S3Base):
     async def _finish_copy(
         self, tx: Tx, call: Call, request: Mapping[str, Any], taken: Taken, about: Attributes, found: Found
     ) -> Reply:
-        bucket = await need_bucket(tx, call, request)
-        await check_ownership(tx, call, request, bucket)
-        current = await rows.current(tx, bucket.id, request["Key"])
-        check_write(request, request["Key"], current)
-        await self.pieces.keep(tx, taken)
-        algorithm, value = next(iter(taken.digest.checksums.items()))
-        draft = self.writer.draft(request["Key"], about, taken, Checksum(algorithm, value))
-        stored = await self.writer.put(tx, call, bucket, draft, current, "Copy")
+        bucket, stored = await write_object(self, tx, call, request, taken, about, "Copy")
         return {
             "CopyObjectResult": {
                 "ETag": stored.quoted_etag,

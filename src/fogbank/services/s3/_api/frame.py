@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from fogbank.core import paging
 from fogbank.core.call import Call
 from fogbank.core.errors import ApiError, NotImplementedByFogbank
 from fogbank.core.models import OperationModel
@@ -120,3 +121,13 @@ def refuse_members(call: Call, request: Mapping[str, Any], names: Sequence[str])
 def owner_id(account: str) -> str:
     """The canonical user id of an account: 64 hexadecimal digits, always the same."""
     return hashlib.sha256(f"canonical user {account}".encode()).hexdigest()
+
+
+def position_of(token: str) -> str:
+    """The key or name after which a page begins."""
+    try:
+        return paging.decode_token(token, str)
+    except paging.InvalidTokenError:
+        raise InvalidArgumentError(
+            "The continuation token provided is incorrect", "continuation-token", token
+        ) from None

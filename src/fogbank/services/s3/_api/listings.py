@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 
 from fogbank.core import paging
 from fogbank.services.s3 import storage as rows
-from fogbank.services.s3._api.frame import S3Base, check_version_id, need_bucket, owner_id
+from fogbank.services.s3._api.frame import S3Base, check_version_id, need_bucket, owner_id, position_of
 from fogbank.services.s3._listing import MAX_KEYS, Page, Start, collect
 from fogbank.services.s3.errors import InvalidArgumentError
 from fogbank.services.s3.model import Bucket, ObjectVersion
@@ -52,7 +52,7 @@ class ListingOperations(S3Base):
         """The objects of a bucket, from a continuation token or a key on."""
         token = request.get("ContinuationToken")
         after = request.get("StartAfter", "")
-        limit, page, _ = await self._page(call, request, _position(token) if token is not None else after)
+        limit, page, _ = await self._page(call, request, position_of(token) if token is not None else after)
         write = writer(request)
         owner = owner_id(call.scope.account) if request.get("FetchOwner") else None
         return {
@@ -185,12 +185,3 @@ def _key(version: ObjectVersion) -> str:
 
 def _place(version: ObjectVersion) -> str:
     return str(version.seq)
-
-
-def _position(token: str) -> str:
-    try:
-        return paging.decode_token(token, str)
-    except paging.InvalidTokenError:
-        raise InvalidArgumentError(
-            "The continuation token provided is incorrect", "continuation-token", token
-        ) from None

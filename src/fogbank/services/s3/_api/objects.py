@@ -24,7 +24,7 @@ from fogbank.services.s3._attributes import (
     read_attributes,
 )
 from fogbank.services.s3._conditions import Conditions, check_write
-from fogbank.services.s3._pieces import PieceLostError
+from fogbank.services.s3._pieces import PieceLostError, Taken
 from fogbank.services.s3._ranges import Span, cuts, span_of_part, span_of_range
 from fogbank.services.s3._writing import version_shown
 from fogbank.services.s3.errors import (
@@ -33,7 +33,7 @@ from fogbank.services.s3.errors import (
     InvalidRequestError,
     MalformedXmlError,
 )
-from fogbank.services.s3.model import MAX_PUT, Bucket, Checksum, ObjectVersion, check_key
+from fogbank.services.s3.model import MAX_PUT, Attributes, Bucket, Checksum, ObjectVersion, check_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import (
@@ -82,14 +82,7 @@ class ObjectOperations(S3Base):
             raise
 
     async def _store(self, tx: Tx, call: Call, request: Any, taken: Taken, attributes: Any) -> Reply:
-        bucket = await need_bucket(tx, call, request)
-        await check_ownership(tx, call, request, bucket)
-        current = await rows.current(tx, bucket.id, request["Key"])
-        check_write(request, request["Key"], current)
-        await self.pieces.keep(tx, taken)
-        algorithm, value = next(iter(taken.digest.checksums.items()))
-        draft = self.writer.draft(request["Key"], attributes, taken, Checksum(algorithm, value))
-        stored = await self.writer.put(tx, call, bucket, draft, current, "Put")
+        bucket, stored = await write_object(self, tx, call, request, taken, attributes, "Put")
         return {
             "ETag": stored.quoted_etag,
             "VersionId": version_shown(bucket, stored.version),
@@ -272,3 +265,17 @@ def _checksum_of(version: ObjectVersion, span: Span | None, whole: Span, number:
 
 def _failed(one: Mapping[str, Any] | Any, error: ApiError) -> dict[str, Any]:
     return {"Key": one["Key"], "VersionId": one.get("VersionId"), "Code": error.code, "Message": error.message}
+
+
+async def write_object(
+    part: S3Base, tx: Tx, call: Call, request: Mapping[str, Any], taken: Taken, about: Attributes, cause: str
+) -> tuple[Bucket, ObjectVersion]:
+    """Put what was taken into the bucket of a request, if its conditions hold; `cause` is what notifications say."""
+    bucket = await need_bucket(tx, call, request)
+    await check_ownership(tx, call, request, bucket)
+    current = await rows.current(tx, bucket.id, request["Key"])
+    check_write(request, request["Key"], current)
+    await part.pieces.keep(tx, taken)
+    algorithm, value = next(iter(taken.digest.checksums.items()))
+    draft = part.writer.draft(request["Key"], about, taken, Checksum(algorithm, value))
+    return bucket, await part.writer.put(tx, call, bucket, draft, current, cause)
