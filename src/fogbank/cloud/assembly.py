@@ -190,18 +190,14 @@ class LocalCloud(Actor):
             self._recorder.done(door.operation, call, request, parent, begin)
         elif trace is None:
             self.usage.unfollowed += 1
-        if door.rule is not None and (principal.service, service) not in _UNBILLED:
-            self._meter(door.rule, call, inner.root if wanted else "", request, reply)
+        rule = door.rule
+        if rule is not None and not (principal.service and (principal.service, service) in _UNBILLED):
+            try:
+                self.usage.add(scope, inner.root if wanted else "", rule(request, reply))
+            except (LookupError, TypeError, ValueError, AttributeError):
+                # It was answered: what its rule does not understand is no reason to fail it.
+                _log.exception("%s.%s is not metered (request %s)", service, operation, call.request_id)
         return reply
-
-    def _meter(self, rule: Rule, call: Call, root: str, request: Request, reply: Reply) -> None:
-        """Add what a request used. It was answered: what a rule does not understand is no reason to fail it."""
-        try:
-            uses = rule(request, reply)
-        except (LookupError, TypeError, ValueError, AttributeError):
-            _log.exception("%s.%s is not metered (request %s)", call.service, call.operation, call.request_id)
-            return
-        self.usage.add(call.scope, root, uses)
 
     async def _answer(self, door: _Door, call: Call, request: Request) -> Reply:
         """Check a request and have its service answer it."""

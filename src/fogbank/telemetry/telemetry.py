@@ -53,6 +53,12 @@ class Telemetry(Actor):
         self._clock = clock
         self._inline = inline_commit
         self._sampler = Sampler(config.telemetry_rate)
+        self.wants = self._sampler.wants
+        """Whether a span of the trace with this root that did not fail is to be made.
+
+        Always, but under pressure: then only those of some traces are. What is billed by its span asks as well, and has
+        one that is not wanted counted (`count`). Every request asks, so this is the sampler's own method.
+        """
         self._buffer: list[Span] = []
         self._armed = False
         self._relaxing = False
@@ -78,14 +84,6 @@ class Telemetry(Actor):
             self._arm()
         elif len(self._buffer) >= MAX_BUFFER:
             self._hand_on()
-
-    def wants(self, root: str) -> bool:
-        """Whether a span of this trace that did not fail is to be made.
-
-        Always, but under pressure: then of the most frequent kinds (requests, matches of rules, messages) only those of
-        some traces are. Ask where a span is made for every request, and not where it is what something is billed by.
-        """
-        return self._sampler.wants(root)
 
     def count(self, span: Span) -> None:
         """Take a span that is not wanted, but by which something is billed: only what counts is shown it."""

@@ -135,22 +135,27 @@ class Usage:
         totals = self._totals
         if not totals:
             self._telemetry.touch()
-        trace = self._traces.get(root) if root else None
-        if trace is None and root and self._telemetry.wants(root):
-            trace = self._follow(root)
-        if trace is not None and not trace:
-            self._dirty[root] = trace
         account, region = scope.account, scope.region
+        trace = self._followed(root) if root else None
         for unit, resource, quantity in uses:
             key = (account, region, unit, resource)
-            try:
+            if key in totals:
                 totals[key] += quantity
-            except KeyError:
+            else:
                 if len(totals) >= MAX_KEYS:
                     key = (account, region, unit, "")
                 totals[key] = totals.get(key, 0.0) + quantity
             if trace is not None:
                 trace[key] = trace.get(key, 0.0) + quantity
+
+    def _followed(self, root: str) -> dict[Key, float] | None:
+        """Where to add what a trace uses; `None` if it is not followed."""
+        trace = self._traces.get(root)
+        if trace is None and self._telemetry.wants(root):
+            trace = self._follow(root)
+        if trace is not None and not trace:
+            self._dirty[root] = trace
+        return trace
 
     def _follow(self, root: str) -> dict[Key, float] | None:
         """Where to add what a trace uses that is not in memory; `None` if it is one too many."""
