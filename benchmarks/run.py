@@ -33,7 +33,7 @@ SEEING = "cost of seeing"
 SEEN = ("SendMessage, 16 connections", "PutEvents through 1 of 20 rules", "warm invoke, 16 connections")
 """The workloads that are measured with and without telemetry."""
 SEEN_ROUNDS = 9
-"""Rounds of each, at least: the machine's noise is as large as the difference, but not between two rounds in a row."""
+"""Pairs of fresh servers, at least: two processes of one program differ by more than telemetry costs."""
 Results = dict[str, dict[str, list[Figures]]]
 
 
@@ -59,10 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             latencies[SNAP_START] = _latencies(own, cold.snap_start)
         weights = [cold.idle_memory(server) for server in own if options.only in IDLE]
         if own and (not options.only or options.only in SEEING):
-            unseen = stack.enter_context(start(UNSEEN))
-            often = argparse.Namespace(**{**vars(options), "rounds": max(options.rounds, SEEN_ROUNDS)})
-            seen = [(w, _measure([own[0], unseen], w, often)) for w in workloads.WORKLOADS if w.name in SEEN]
-            _print_seeing(seen)
+            _print_seeing(_seeing(options))
         waits = _waiting(servers) if options.only in WAITING else {}
         _print_rates(results, peers)
         _print_latencies(results, latencies, peers)
@@ -210,6 +207,19 @@ def _print_latencies(results: Results, latencies: dict[str, dict[str, list[float
         print(f"| {name} | " + " | ".join(cells) + " |")
     for name, seconds in latencies.items():
         print(f"| {name} | " + " | ".join(_pair(seconds.get(p.name, [])) for p in peers) + " |")
+
+
+def _seeing(options: argparse.Namespace) -> list[tuple[Workload, dict[str, list[Figures]]]]:
+    """Each workload with telemetry and without, on pairs of servers that are started for it."""
+    chosen = [workload for workload in workloads.WORKLOADS if workload.name in SEEN]
+    once = argparse.Namespace(**{**vars(options), "rounds": 1})
+    found: dict[str, dict[str, list[Figures]]] = {workload.name: {} for workload in chosen}
+    for _ in range(max(options.rounds, SEEN_ROUNDS)):
+        with start(FOGBANK) as seen, start(UNSEEN) as unseen:
+            for workload in chosen:
+                for name, figures in _measure([seen, unseen], workload, once).items():
+                    found[workload.name].setdefault(name, []).extend(figures)
+    return [(workload, found[workload.name]) for workload in chosen]
 
 
 def _print_seeing(results: Sequence[tuple[Workload, dict[str, list[Figures]]]]) -> None:
