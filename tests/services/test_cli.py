@@ -17,6 +17,8 @@ from tests.crash.functions import zipped
 from fogbank.cli.app import main
 from fogbank.cli.failures import Exit
 
+pytestmark = pytest.mark.slow
+
 ECHO = "def handler(event, context):\n    print('saw', event)\n    return {'echo': event}\n"
 FAILS = "def handler(event, context):\n    raise ValueError('no tea')\n"
 LAMBDA_ROLE = "arn:aws:iam::000000000000:role/any"

@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import ServerProcess
 from tests.services.stacks import create, reasons, settle, update
 
+pytestmark = pytest.mark.slow
+
 Aws = Callable[..., Any]
 SOURCE = """
 import json, os, cfnresponse, boto3

@@ -9,6 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.services.stacks import QUEUES, create, history, reasons, settle, update
 
+pytestmark = pytest.mark.slow
+
 Aws = Callable[..., Any]
 BROKEN = """
 Resources:

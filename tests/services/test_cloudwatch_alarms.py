@@ -13,6 +13,8 @@ from fogbank.core.clock import VirtualClock
 from fogbank.core.errors import ApiError, NotImplementedByFogbank
 from fogbank.core.scope import Scope
 
+pytestmark = pytest.mark.slow
+
 SCOPE = Scope()
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
 TOPIC = "arn:aws:sns:us-east-1:000000000000:t"

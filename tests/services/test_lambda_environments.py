@@ -33,7 +33,7 @@ from fogbank.runtime import (
 from fogbank.runtime.interpreters import Interpreters
 from fogbank.runtime.isolation import Trial, attempt
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 async def test_a_warm_environment_is_used_again(runtime: Runtime, make: Make) -> None:

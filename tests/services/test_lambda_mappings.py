@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from tests.conftest import ServerProcess
 from tests.services.lambda_code import create, package
 
+pytestmark = pytest.mark.slow
+
 Aws = Callable[..., Any]
 PREFIX = "arn:aws:sqs:us-east-1:000000000000:"
 

@@ -9,7 +9,7 @@ from tests.services.environments import Make, event, fail, lines, needs_node, ne
 
 from fogbank.runtime import Runtime
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 @needs_node

@@ -11,7 +11,7 @@ from tests.services.environments import Make, run, until
 
 from fogbank.runtime import Runtime
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 HOW = """
 import os, time
 def handler(event, context):

@@ -27,7 +27,7 @@ from fogbank.runtime import (
     Runtime,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 async def test_an_event_goes_in_and_the_answer_comes_out(runtime: Runtime, make: Make) -> None:

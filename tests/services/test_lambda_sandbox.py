@@ -30,7 +30,7 @@ from fogbank.runtime import InitFailedError, Runtime, making
 from fogbank.runtime.isolation import Trial
 from fogbank.runtime.memory import descendants
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_sandbox]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_sandbox, pytest.mark.slow]
 
 
 BOTH = pytest.mark.parametrize("more", [{}, {"snap_start": True, "version": "1"}], ids=["initialized", "restored"])

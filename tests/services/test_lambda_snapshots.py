@@ -32,7 +32,7 @@ from tests.services.environments import (
 from fogbank.core.config import Egress, Isolation
 from fogbank.runtime import FunctionVersion, InitFailedError, LogFormat, Logging, RestoreError, Runtime, StartError
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 @pytest_asyncio.fixture(

@@ -13,6 +13,8 @@ import pytest
 from tests.services.environments import PYTHON, needs_node
 from tests.services.lambda_code import ROLE, bundle, create
 
+pytestmark = pytest.mark.slow
+
 Aws = Callable[..., Any]
 
 BOOTSTRAP = f"""#!{PYTHON}

@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError
 from tests.conftest import ServerProcess
 from tests.services.lambda_code import ECHO, create, package
 
+pytestmark = pytest.mark.slow
+
 SNAP: dict[str, Any] = {"Runtime": "python3.12", "SnapStart": {"ApplyOn": "PublishedVersions"}}
 HOW = """
 import os, uuid
