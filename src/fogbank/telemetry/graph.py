@@ -200,7 +200,8 @@ class Graph:
             del places[next(iter(places))]
 
     def _work(self, span: Span, target: str) -> None:
-        count = round(self._telemetry.weight) if span.kind in _SAMPLED and not span.status else 1
+        sampled = span.kind in _SAMPLED and not span.status and self._telemetry.wants(span.trace)
+        count = round(self._telemetry.weight) if sampled else 1  # a cold start's span is made in any case
         pending = _Pending(
             span.trace, span.parent, target, int(span.end // 60), span.status, span.end - span.start, count
         )

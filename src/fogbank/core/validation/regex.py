@@ -33,6 +33,10 @@ _POSIX = {
 }
 _CATEGORY = re.compile(r"[LMNPSZC]|L[ultmo]|M[nce]|N[dlo]|Z[slp]|P[cdseifo]")
 _NOT_LINE_END = r"[^\n\r\x85\u2028\u2029]"
+_PLANES = (
+    (0, 0x3FFFF, None), (0x40000, 0xDFFFF, "Cn"), (0xE0000, 0xEFFFF, None), (0xF0000, sys.maxunicode, "Co"),
+)  # fmt: skip
+"""First and last code points of the planes, and the category that all of them have, if they have one."""
 _PROPERTY = re.compile(r"\\([pP])(?:\{(\w+)\}|(\w))")
 _SURROGATES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _SHORTHAND = frozenset("wdsWDS")
@@ -144,9 +148,9 @@ def _runs() -> tuple[tuple[int, int, str], ...]:
     by one, for the first request that needs this waits for it.
     """
     runs: list[tuple[int, int, str]] = []
-    for first, last in ((0, 0x3FFFF), (0x40000, 0xDFFFF), (0xE0000, 0xEFFFF), (0xF0000, sys.maxunicode)):
-        if first in _UNIFORM:
-            runs.append((first, last, _UNIFORM[first]))
+    for first, last, uniform in _PLANES:
+        if uniform is not None:
+            runs.append((first, last, uniform))
             continue
         code = first
         for name, group in groupby(map(unicodedata.category, map(chr, range(first, last + 1)))):
@@ -154,6 +158,3 @@ def _runs() -> tuple[tuple[int, int, str], ...]:
             runs.append((code, code + count - 1, name))
             code += count
     return tuple(runs)
-
-
-_UNIFORM = {0x40000: "Cn", 0xF0000: "Co"}
